@@ -191,5 +191,7 @@ export const ADDRESS_BYTES = 32
 export const MAX_ORDER_BYTES = 64
 /** Rows that one address may hold; rooms put a time bucket into the address to stay below. */
 export const MAX_ROWS = 100_000
+/** Longest TTL that any space may declare or record may ask for, in seconds: 100 years. For ever is 0. */
+export const MAX_TTL_SECONDS = 3_155_760_000
 /** What a marker lives beyond the longest TTL its space ever had, in seconds. */
 export const MARKER_GRACE_SECONDS = 86_400
