@@ -1,0 +1,224 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { parseConfig } from './load.ts'
+import { ConfigError } from './problems.ts'
+
+const SMALL = `
+listen: { certificate: tls/server.pem, key: /etc/tls/key.pem }
+authorities:
+  - { name: internal, certificate: tls/ca.pem, vouchesFor: [spiffe://example.org] }
+grants:
+  - callers: [spiffe://example.org/wiki]
+    stores: [sessions]
+    operations: [read]
+stores:
+  - path: sessions
+    ttl: 1h
+keys: { stores: { file: keys/stores.json, passphraseFile: passphrase } }
+engine:
+  embedded: { file: db/holdfast.sqlite }
+`
+const FROM = { name: 'holdfast.yaml', folder: '/srv/holdfast', development: false }
+const parse = (text: string, development = false) => parseConfig(text, { ...FROM, development })
+
+function problems(text: string, development = false): readonly string[] {
+  try {
+    parse(text, development)
+  } catch (error) {
+    assert.ok(error instanceof ConfigError)
+    return error.problems
+  }
+  return []
+}
+/** SMALL with `from` replaced; the replacement must have happened. */
+function changed(from: string, to: string): string {
+  assert.ok(SMALL.includes(from), from)
+  return SMALL.replace(from, to)
+}
+
+test('a small file is complete: defaults, units and paths are filled in', () => {
+  const config = parse(SMALL)
+  assert.equal(config.listen.port, 8443)
+  assert.equal(config.listen.minVersion, 'TLSv1.3')
+  assert.equal(config.listen.certificate, '/srv/holdfast/tls/server.pem')
+  assert.equal(config.listen.key, '/etc/tls/key.pem')
+  assert.equal(config.basicListen, undefined)
+  assert.deepEqual(config.admin, { host: '127.0.0.1', port: 8444, hosts: ['localhost', '127.0.0.1', '[::1]'] })
+  assert.deepEqual(config.stores, [
+    {
+      path: 'sessions',
+      final: true,
+      atomic: 'datacenter',
+      ttl: 3600,
+      maxTtl: 86_400,
+      maxValue: 4 * 2 ** 20,
+      logout: 'everywhere',
+      skipUnchanged: 0.9,
+    },
+  ])
+  assert.equal(config.timeouts.handshake, 5000)
+  assert.equal(config.limits.keyBytes, 4096)
+  assert.equal(config.engine.embedded?.minFree, undefined)
+})
+
+const MISTAKES: [what: string, text: string, expected: RegExp][] = [
+  [
+    'an unknown key',
+    changed('    ttl: 1h', '    ttll: 1h'),
+    /^holdfast\.yaml:11: stores\[0\]\.ttll: unknown key; did you mean ttl\?$/,
+  ],
+  [
+    'an unknown key at the top',
+    `${SMALL}store: []\n`,
+    /^holdfast\.yaml:15: store: unknown key; did you mean stores\?$/,
+  ],
+  ['a key like nothing', `${SMALL}zebra: 1\n`, /^holdfast\.yaml:15: zebra: unknown key; known: listen, basicListen,/],
+  [
+    'a wrong unit',
+    changed('1h', '1h30m'),
+    /^holdfast\.yaml:11: stores\[0\]\.ttl: expected a duration .* found "1h30m"$/,
+  ],
+  ['a TTL of 0', changed('1h', '0'), /^holdfast\.yaml:11: stores\[0\]\.ttl: expected .* from 1s to 10y, found 0$/],
+  ['a TTL over its maximum', changed('1h', '2d'), /^holdfast\.yaml:11: stores\[0\]\.ttl: 2d is longer than maxTtl, 1d/],
+  ['a wrong type', changed('path: sessions', 'path: [a]'), /:10: stores\[0\]\.path: expected 1-64 .* found a list$/],
+  [
+    'an empty list',
+    changed('operations: [read]', 'operations: []'),
+    /:8: grants\[0\]\.operations: expected at least one/,
+  ],
+  [
+    'a near miss',
+    changed('[read]', '[raed]'),
+    /:8: grants\[0\]\.operations\[0\]: expected read or write or end, found "raed"; did you mean read\?/,
+  ],
+  ['nothing after a key', changed('path: sessions', 'path:'), /:10: stores\[0\]\.path: expected .* found nothing$/],
+  [
+    'a missing section',
+    changed('engine:\n  embedded: { file: db/holdfast.sqlite }\n', ''),
+    /^holdfast\.yaml(:\d+)?: engine: missing/,
+  ],
+  ['a missing key', changed('name: internal, ', ''), /:4: authorities\[0\]\.name: missing/],
+  ['not YAML', changed('stores:\n', 'stores\n'), /^holdfast\.yaml:\d+: not YAML: /],
+  ['a key twice', `${SMALL}base: /\nbase: /\n`, /^holdfast\.yaml:16: not YAML: .*unique/],
+  [
+    'a fraction of a port',
+    `${SMALL}admin: { port: 1.5 }\n`,
+    /admin\.port: expected a whole number from 0 to 65535, found 1\.5/,
+  ],
+  ['a port out of range', `${SMALL}admin: { port: 65536 }\n`, /admin\.port: expected a whole number from 0 to 65535/],
+  [
+    'a grant for no store',
+    changed('stores: [sessions]', 'stores: [session]'),
+    /:7: grants\[0\]\.stores\[0\]: no store has the path "session"/,
+  ],
+  [
+    'a grant for no basic caller',
+    changed('spiffe://example.org/wiki', 'basic:wiki'),
+    /:6: grants\[0\]\.callers\[0\]: no entry of basic/,
+  ],
+  [
+    'no kind of caller',
+    changed('spiffe://example.org/wiki', 'wiki'),
+    /:6: grants\[0\]\.callers\[0\]: expected a caller/,
+  ],
+  [
+    'a bad network',
+    changed('[read]', '[read]\n    networks: [10.0.0.0/33]'),
+    /:9: grants\[0\]\.networks\[0\]: "10\.0\.0\.0\/33" is neither/,
+  ],
+  [
+    'a store twice',
+    changed('keys:', '  - path: sessions\nkeys:'),
+    /:12: stores\[1\]\.path: "sessions" is already the path of stores\[0\]/,
+  ],
+  ['a reserved path', changed('path: sessions', 'path: docs'), /stores\[0\]\.path: "docs" is a path of the server/],
+  [
+    'a basic listener without callers',
+    `${SMALL}basicListen: { certificate: a, key: b }\n`,
+    /:15: basicListen: has no callers/,
+  ],
+  [
+    'basic callers without a listener',
+    `${SMALL}basic: [{ name: a, secretSha256: ${'0'.repeat(64)} }]\n`,
+    /:15: basic: these callers have no listener/,
+  ],
+  ['admin in the open', `${SMALL}admin: { host: 0.0.0.0 }\n`, /:15: admin\.host: 0\.0\.0\.0 is not loopback/],
+  [
+    'a limit that limits nothing',
+    `${SMALL}limits: { requests: 10, requestsPerCaller: 11 }\n`,
+    /limits\.requestsPerCaller: is more than limits\.requests/,
+  ],
+  [
+    'a value that fits no body limit',
+    `${SMALL}limits: { bodyBytesPerCaller: 1MiB }\n`,
+    /:9: stores.*|maxValue: is more than limits\.bodyBytesPerCaller/,
+  ],
+  [
+    'memory in production',
+    changed('embedded: { file: db/holdfast.sqlite }', 'memory: {}'),
+    /:14: engine\.memory: forgets every session/,
+  ],
+  [
+    'no engine',
+    changed('  embedded: { file: db/holdfast.sqlite }', ''),
+    /:13: engine: name exactly one engine, found none/,
+  ],
+  ['two engines', `${SMALL}  memory: {}\n`, /engine: name exactly one engine, found embedded and memory/],
+  ['no passphrase', changed(', passphraseFile: passphrase', ''), /:12: keys\.stores\.passphraseFile: missing/],
+  [
+    'floors upside down',
+    changed('db/holdfast.sqlite', 'db, minFree: { writes: 1MiB, ends: 2MiB }'),
+    /minFree\.ends: is above/,
+  ],
+]
+
+for (const [what, text, expected] of MISTAKES) {
+  test(`refused, with its place: ${what}`, () => {
+    const found = problems(text)
+    assert.ok(
+      found.some((line) => expected.test(line)),
+      `${expected} is not among:\n${found.join('\n')}`,
+    )
+  })
+}
+
+test('two listeners on one address and port are refused', () => {
+  const text = `${SMALL}admin: { host: 127.0.0.1, port: 9 }\n`.replace(
+    'listen: {',
+    'listen: { host: 127.0.0.1, port: 9,',
+  )
+  assert.match(problems(text).join('\n'), /admin\.port: 9 is already the port of listen/)
+})
+
+test('revocation lists: all or none', () => {
+  const second = '  - { name: b, certificate: b.pem, crl: b.crl, vouchesFor: ["dns:*.b.org"] }\ngrants:'
+  assert.match(problems(changed('grants:', second)).join('\n'), /:4: authorities\[0\]\.crl: missing/)
+  assert.deepEqual(problems(changed('grants:', second).replace('tls/ca.pem,', 'tls/ca.pem, crl: a.crl,')), [])
+})
+
+test('all problems are told at once', () => {
+  assert.equal(problems(changed('1h', 'soon').replace('[read]', '[reed]')).length, 2)
+})
+
+test('a hash of digits alone stays what was written', () => {
+  for (const hash of ['1'.repeat(64), `${'0'.repeat(60)}12e4`, `0x${'0'.repeat(62)}`]) {
+    const text = `${SMALL}basicListen: { certificate: a, key: b }\nbasic: [{ name: a, secretSha256: ${hash} }]\n`
+    if (hash.startsWith('0x')) assert.equal(problems(text).length, 1)
+    else assert.equal(parse(text).basic[0]?.secretSha256, hash)
+  }
+})
+
+test('a secret in the place of its hash is not repeated', () => {
+  const secret = 'pXk3vJ9bC0aQmE8sT5uW1yZ7dF2gH4jL6nR9oV0xB3c'
+  const text = `${SMALL}basicListen: { certificate: a, key: b }\nbasic: [{ name: a, secretSha256: ${secret} }]\n`
+  assert.match(problems(text).join('\n'), /basic\[0\]\.secretSha256: expected 64 hex digits/)
+  assert.ok(!problems(text).join('\n').includes(secret))
+})
+
+test('what only development may have is accepted there', () => {
+  const text = changed(', passphraseFile: passphrase', '').replace(
+    'embedded: { file: db/holdfast.sqlite }',
+    'memory: {}',
+  )
+  assert.deepEqual(problems(text, true), [])
+})

@@ -1,0 +1,136 @@
+/**
+ * What no single key can say: each rule looks at several and tells what does not fit, by the key to change. Deny by
+ * default needs this: a grant that names a store nobody has, or a caller nobody can be, is a mistake and not a caution.
+ */
+import { isIP, isIPv4 } from 'node:net'
+import type { Config } from './schema.ts'
+import { formatUnit } from './units.ts'
+
+/** `development`: the server of `holdfast dev`, on loopback, with keys that nothing protects. */
+export interface Mode {
+  readonly development: boolean
+}
+
+type Tell = (key: string, message: string) => void
+
+/** Paths that the server itself answers. */
+const RESERVED = ['api', 'docs', 'healthz']
+
+export const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'))
+
+/** Calls `tell` once for each problem. */
+export function checkRules(config: Config, mode: Mode, tell: Tell): void {
+  listeners(config, tell)
+  authorities(config, tell)
+  stores(config, tell)
+  grants(config, tell)
+  limits(config, tell)
+  storage(config, mode, tell)
+}
+
+function listeners({ listen, basicListen, basic, admin }: Config, tell: Tell): void {
+  if (basicListen !== undefined && basic.length === 0) tell('basicListen', 'has no callers: list them under basic')
+  if (basicListen === undefined && basic.length > 0) tell('basic', 'these callers have no listener: add basicListen')
+  unique(basic, (entry) => entry.name, 'basic', 'name', tell)
+  if ((admin.certificate === undefined) !== (admin.key === undefined)) {
+    tell('admin', 'certificate and key belong together: give both or neither')
+  }
+  if (!isLoopback(admin.host) && admin.certificate === undefined) {
+    tell('admin.host', `${admin.host} is not loopback: plain HTTP stays on loopback, so give certificate and key too`)
+  }
+  const places = new Map<string, string>()
+  for (const [key, listener] of Object.entries({ listen, basicListen, admin })) {
+    if (listener === undefined || listener.port === 0) continue
+    const place = `${listener.host}:${listener.port}`
+    if (places.has(place)) tell(`${key}.port`, `${listener.port} is already the port of ${places.get(place)}`)
+    places.set(place, key)
+  }
+}
+
+function authorities({ authorities }: Config, tell: Tell): void {
+  unique(authorities, (entry) => entry.name, 'authorities', 'name', tell)
+  const without = authorities.findIndex((entry) => entry.crl === undefined)
+  if (without >= 0 && authorities.some((entry) => entry.crl !== undefined)) {
+    tell(`authorities[${without}].crl`, 'missing: TLS checks revocation for all authorities or for none')
+  }
+}
+
+function stores({ stores }: Config, tell: Tell): void {
+  unique(stores, (store) => store.path, 'stores', 'path', tell)
+  for (const [index, store] of stores.entries()) {
+    const at = `stores[${index}]`
+    if (RESERVED.includes(store.path)) tell(`${at}.path`, `"${store.path}" is a path of the server itself`)
+    if (store.ttl > store.maxTtl) {
+      const [ttl, most] = [formatUnit(store.ttl, 'seconds'), formatUnit(store.maxTtl, 'seconds')]
+      tell(`${at}.ttl`, `${ttl} is longer than maxTtl, ${most}: raise maxTtl or shorten ttl`)
+    }
+  }
+}
+
+function grants({ grants, stores, basic }: Config, tell: Tell): void {
+  const paths = stores.map((store) => store.path)
+  for (const [index, grant] of grants.entries()) {
+    for (const [i, path] of grant.stores.entries()) {
+      if (!paths.includes(path)) {
+        tell(`grants[${index}].stores[${i}]`, `no store has the path "${path}"; there are: ${paths.join(', ')}`)
+      }
+    }
+    for (const [i, caller] of grant.callers.entries()) {
+      if (caller.startsWith('basic:') && !basic.some((entry) => `basic:${entry.name}` === caller)) {
+        tell(`grants[${index}].callers[${i}]`, `no entry of basic has the name "${caller.slice('basic:'.length)}"`)
+      }
+    }
+    for (const [i, network] of (grant.networks ?? []).entries()) {
+      if (!isNetwork(network)) {
+        tell(`grants[${index}].networks[${i}]`, `"${network}" is neither an address nor a network such as 10.0.0.0/8`)
+      }
+    }
+  }
+}
+
+function isNetwork(text: string): boolean {
+  const [address, prefix, ...rest] = text.split('/')
+  const family = isIP(address!)
+  if (family === 0 || rest.length > 0) return false
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128))
+}
+
+function limits({ limits, stores }: Config, tell: Tell): void {
+  for (const name of ['requests', 'connections', 'bodyBytes'] as const) {
+    if (limits[`${name}PerCaller`] > limits[name]) {
+      tell(`limits.${name}PerCaller`, `is more than limits.${name}, so it limits nothing: lower it`)
+    }
+  }
+  for (const [index, store] of stores.entries()) {
+    if (store.maxValue > limits.bodyBytesPerCaller) {
+      tell(
+        `stores[${index}].maxValue`,
+        'is more than limits.bodyBytesPerCaller, so such a value could never be written',
+      )
+    }
+  }
+}
+
+function storage({ engine, keys }: Config, { development }: Mode, tell: Tell): void {
+  const named = Object.keys(engine)
+  if (named.length !== 1)
+    tell('engine', `name exactly one engine, found ${named.length === 0 ? 'none' : named.join(' and ')}`)
+  if (engine.memory !== undefined && !development) {
+    tell('engine.memory', 'forgets every session at a restart, so it is for development mode only: use embedded')
+  }
+  const floors = engine.embedded?.minFree
+  if (floors !== undefined && floors.ends > floors.writes) {
+    tell('engine.embedded.minFree.ends', 'is above the floor for writes: a logout must still work when writes do not')
+  }
+  if (keys.stores.passphraseFile === undefined && !development) {
+    tell('keys.stores.passphraseFile', 'missing: a keyset without a passphrase is for development mode only')
+  }
+}
+
+function unique<T>(list: readonly T[], of: (entry: T) => string, key: string, name: string, tell: Tell): void {
+  for (const [index, entry] of list.entries()) {
+    const first = list.findIndex((other) => of(other) === of(entry))
+    if (first < index) tell(`${key}[${index}].${name}`, `"${of(entry)}" is already the ${name} of ${key}[${first}]`)
+  }
+}
