@@ -1,7 +1,7 @@
 /**
  * The kinds of values a configuration is made of, as TypeBox schemas with a few keywords of our own: `unit` (a duration
  * or a size, written as in ./units.ts), `file` (a path, taken relative to the configuration file), `sample` (what the
- * commented configuration shows instead of the default). A key without a default is required unless it is
+ * commented configuration shows instead of the default), `shown` (it is switched on there although it may be absent). A key without a default is required unless it is
  * `Type.Optional`; ./read.ts fills the defaults in, which is why they stay required in the static type.
  */
 import Type, { type TSchema } from 'typebox'
@@ -13,6 +13,7 @@ interface Said<T> {
   readonly default?: T
   /** Shown in the commented configuration. */
   readonly sample?: unknown
+  readonly shown?: true
 }
 
 interface Ranged extends Said<string> {
@@ -27,6 +28,7 @@ export interface Field extends TSchema {
   readonly description?: string
   readonly default?: unknown
   readonly sample?: unknown
+  readonly shown?: true
   readonly properties?: Readonly<Record<string, Field>>
   readonly required?: readonly string[]
   readonly items?: Field
@@ -41,6 +43,7 @@ export interface Field extends TSchema {
   readonly to?: string
   readonly file?: true
   readonly hidden?: true
+  readonly developmentOnly?: true
 }
 
 export const duration = (said: Ranged) => Type.Number({ ...said, unit: 'milliseconds' })

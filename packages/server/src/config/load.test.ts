@@ -151,7 +151,7 @@ const MISTAKES: [what: string, text: string, expected: RegExp][] = [
   [
     'a value that fits no body limit',
     `${SMALL}limits: { bodyBytesPerCaller: 1MiB }\n`,
-    /:9: stores.*|maxValue: is more than limits\.bodyBytesPerCaller/,
+    /:10: stores\[0\]\.maxValue: is more than limits\.bodyBytesPerCaller/,
   ],
   [
     'memory in production',

@@ -186,6 +186,7 @@ const Keys = Type.Object(
           file({
             description: 'File with the passphrase that wraps it. Required, except in development mode.',
             sample: 'passphrase',
+            shown: true,
           }),
         ),
       },
@@ -211,11 +212,14 @@ const Engine = Type.Object(
             ),
           ),
         },
-        { description: 'SQLite inside this process, on a local disk.' },
+        { description: 'SQLite inside this process, on a local disk.', shown: true },
       ),
     ),
     memory: Type.Optional(
-      Type.Object({}, { description: 'Keeps nothing: all is lost at a restart. Development mode only.' }),
+      Type.Object(
+        {},
+        { description: 'Keeps nothing: all is lost at a restart. Development mode only.', developmentOnly: true },
+      ),
     ),
   },
   { description: 'Where records live: exactly one of the engines.' },

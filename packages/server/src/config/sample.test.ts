@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Field } from './fields.ts'
+import { parseConfig } from './load.ts'
+import { sampleConfig } from './sample.ts'
+import { configFields } from './schema.ts'
+
+const FROM = { name: 'holdfast.yaml', folder: '/srv', development: false }
+const sample = sampleConfig(configFields, 'A head.\nIn two paragraphs.')
+
+test('the commented configuration is a valid one', () => {
+  const config = parseConfig(sample, FROM)
+  assert.equal(config.stores[0]?.path, 'sessions')
+  assert.equal(config.engine.embedded?.file, '/srv/db/holdfast.sqlite')
+  assert.equal(config.keys.stores.passphraseFile, '/srv/passphrase')
+})
+
+test('so it is with every setting switched on', () => {
+  const all = sample.replace(/^( *)#(?! |$)/gm, '$1')
+  const config = parseConfig(all, FROM)
+  assert.equal(config.basicListen?.port, 8445)
+  assert.equal(config.basic[0]?.name, 'legacy-wiki')
+  assert.equal(config.engine.embedded?.minFree?.ends, 256 * 2 ** 20)
+  assert.equal(config.audit.file, '/srv/audit.jsonl')
+})
+
+test('it shows every key once for each place that has it, with its description', () => {
+  const flat = sample.replaceAll(/\n *# /g, ' ')
+  function walk(field: Field): void {
+    for (const [key, inner] of Object.entries(field.properties ?? field.items?.properties ?? {})) {
+      if (inner.developmentOnly) continue
+      assert.match(sample, new RegExp(`^[ #-]*${key}:`, 'm'))
+      assert.ok(inner.description, `${key} has no description`)
+      assert.ok(flat.includes(inner.description), key)
+      walk(inner)
+    }
+  }
+  walk(configFields)
+})
