@@ -1,0 +1,173 @@
+/** The results as a Markdown page: what was measured, on what, and every promised ratio with whether it was met. */
+import type { LoaderResult } from './loader.ts'
+import type { Memory } from './procfs.ts'
+import { type Bar, median, type Ratio, ratio } from './statistics.ts'
+import { CONNECTIONS, SATURATION_KEYS, VALUE_BYTES } from './workload.ts'
+import type { Round } from './wrk.ts'
+
+/** All rounds of one load. */
+export interface Runs<T> {
+  readonly name: string
+  readonly rounds: readonly T[]
+}
+
+export interface Size {
+  readonly sessions: number
+  /** Bytes of the database file and of its write-ahead log. */
+  readonly file: number
+  readonly log: number
+  readonly memory: Memory
+}
+
+export interface Results {
+  readonly quick: boolean
+  readonly machine: readonly string[]
+  readonly bars: readonly Bar[]
+  /** The first is the yardstick. */
+  readonly saturation: readonly Runs<Round>[]
+  readonly saturationSeconds: number
+  readonly redis: string
+  /** The first is the yardstick. */
+  readonly openLoop: readonly Runs<LoaderResult>[]
+  readonly openLoopSeconds: number
+  /** Requests per second that were due. */
+  readonly offered: number
+  readonly sizes: readonly Size[]
+}
+
+const whole = (value: number) => Math.round(value).toLocaleString('en-US')
+const figure = (value: number) => value.toPrecision(3)
+const spread = (value: Ratio) => `${value.median.toFixed(2)} (${value.least.toFixed(2)}-${value.greatest.toFixed(2)})`
+const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const align = head.map((_, column) => (column === 0 ? '---' : '---:'))
+  return [head, align, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+}
+
+function saturationTable([base, ...others]: readonly Runs<Round>[]): string {
+  const row = ({ name, rounds }: Runs<Round>) => {
+    const of = (field: keyof Round) => median(rounds.map((round) => round[field]))
+    return [
+      name,
+      whole(of('rate')),
+      figure(of('cpu')),
+      rounds === base!.rounds ? '1' : spread(ratio(base!.rounds, rounds, (round) => round.cpu)),
+      figure(of('p50')),
+      figure(of('p99')),
+      `${whole(of('loader') * 100)} %`,
+    ]
+  }
+  const head = ['', 'requests/s', 'CPU µs/request', 'CPU, yardstick/this', 'p50 ms', 'p99 ms', "load's core"]
+  return table(head, [base!, ...others].map(row))
+}
+
+function openLoopTable([base, ...others]: readonly Runs<LoaderResult>[]): string {
+  const row = ({ name, rounds }: Runs<LoaderResult>) => {
+    const of = (field: keyof LoaderResult) => figure(median(rounds.map((round) => round[field])))
+    const against = (field: keyof LoaderResult) =>
+      rounds === base!.rounds ? '1' : spread(ratio(rounds, base!.rounds, (round) => round[field]))
+    return [
+      name,
+      of('cpu'),
+      against('cpu'),
+      of('p50'),
+      against('p50'),
+      of('p99'),
+      against('p99'),
+      `${of('writeP50')} / ${of('writeP99')}`,
+      of('lateP99'),
+    ]
+  }
+  const head = [
+    '',
+    'CPU µs/request',
+    'ratio',
+    'p50 ms',
+    'ratio',
+    'p99 ms',
+    'ratio',
+    'writes p50 / p99 ms',
+    'sent late, p99 ms',
+  ]
+  return table(head, [base!, ...others].map(row))
+}
+
+function barTable(bars: readonly Bar[]): string {
+  return table(
+    ['Ratio', 'measured (least-greatest)', 'bar', ''],
+    bars.map(({ what, measured, bound, met }) => [
+      what,
+      spread(measured),
+      'atLeast' in bound ? `at least ${bound.atLeast}` : `at most ${bound.atMost}`,
+      met ? 'met' : '**missed**',
+    ]),
+  )
+}
+
+function sizeTable(sizes: readonly Size[]): string {
+  return table(
+    [
+      'sessions',
+      'database',
+      'bytes/session',
+      `of ${whole(VALUE_BYTES)} value bytes`,
+      'write-ahead log',
+      'RSS',
+      'anonymous',
+    ],
+    sizes.map(({ sessions, file, log, memory }) => [
+      whole(sessions),
+      mebibytes(file),
+      whole(file / sessions),
+      `${(file / sessions / VALUE_BYTES).toFixed(2)}x`,
+      mebibytes(log),
+      mebibytes(memory.resident),
+      mebibytes(memory.anonymous),
+    ]),
+  )
+}
+
+export function report(results: Results): string {
+  const { saturation, openLoop } = results
+  return `# Bench results
+
+Made by \`npm run bench\`${results.quick ? ' -- --quick: short rounds and a smaller large database, for a first look; its figures are no verdict' : ''}. The machine:
+
+${results.machine.map((line) => `- ${line}`).join('\n')}
+
+Read the ratios, not the absolute figures: machines of one kind differ five times over. The yardstick is node:https with
+default options answering a constant ${whole(VALUE_BYTES)} bytes. Servers run on core 0, the load on core 1, all over loopback,
+TLS 1.3, ${CONNECTIONS} keep-alive connections. CPU is the server process' user and system time, all threads. Loads run in turn,
+round after round; a ratio is formed inside each round, and medians are over the rounds.
+
+## Promised ratios
+
+${barTable(results.bars)}
+
+## Saturation
+
+wrk, ${saturation[0]!.rounds.length} rounds of ${results.saturationSeconds} s, ${whole(SATURATION_KEYS)} keys at random, values of ${whole(VALUE_BYTES)} bytes. wrk has no client certificates, so
+Holdfast is met on its listener for basic secrets; the yardstick gets the same requests, header included. Every PUT writes
+a new value and is answered after its fsync. ${results.redis}
+
+${saturationTable(saturation)}
+
+A load's core near 100 % means that the load generator was the limit: then requests/s understates that server, and CPU
+per request still holds.
+
+## Open loop
+
+${whole(results.offered)} requests/s due at random moments (one eighth of the yardstick's saturation rate above), ${openLoop[0]!.rounds.length} rounds of ${results.openLoopSeconds} s
+after a warm-up, 1 % of them writes, client certificates, latency from the moment a request was due. p50 and p99 are of
+the reads. Latency includes the load generator's own share, which is the same for all.
+
+${openLoopTable(openLoop)}
+
+## Size
+
+Measured after the loads above. RSS counts pages of the mapped database file, which the system may take back at will.
+
+${sizeTable(results.sizes)}
+`
+}
