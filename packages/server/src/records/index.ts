@@ -1,0 +1,8 @@
+export { type Opened, SealedCells, type SealedPutOptions } from './cells.ts'
+export { sealedSize } from './envelope.ts'
+export { KeysetError, KeysetMismatch, Unreadable, type UnreadableReason } from './errors.ts'
+export { type KeyState, Keyset, type SealingKey } from './keyset.ts'
+export { createKeysetFile, loadKeysetFile, readPassphraseFile, replaceKeysetFile } from './keyset-file.ts'
+export type { Wrapping } from './keyset-format.ts'
+export { type KeyUse, Records, type RoomSpaces } from './records.ts'
+export { type NewRow, type OpenedRow, SealedRows } from './rows.ts'
