@@ -114,17 +114,17 @@ const MISTAKES: [what: string, text: string, expected: RegExp][] = [
   [
     'a grant for no basic caller',
     changed('spiffe://example.org/wiki', 'basic:wiki'),
-    /:6: grants\[0\]\.callers\[0\]: no entry of basic/,
+    /:6: grants\[0\]\.callers\[0\]: .basic:wiki.: nobody can be this caller/,
   ],
   [
     'no kind of caller',
     changed('spiffe://example.org/wiki', 'wiki'),
-    /:6: grants\[0\]\.callers\[0\]: expected a caller/,
+    /:6: grants\[0\]\.callers\[0\]: .wiki.: not a name that begins with/,
   ],
   [
     'a bad network',
     changed('[read]', '[read]\n    networks: [10.0.0.0/33]'),
-    /:9: grants\[0\]\.networks\[0\]: "10\.0\.0\.0\/33" is neither/,
+    /:9: grants\[0\]\.networks\[0\]: "10\.0\.0\.0\/33": the prefix/,
   ],
   [
     'a store twice',

@@ -14,6 +14,17 @@ export class ConfigError extends Error {
   }
 }
 
+/** Start-up stops with exit code 3: everything is well-formed, and still must not run. */
+export class StartRefused extends Error {
+  override readonly name = 'StartRefused'
+  /** What the operator can do about it. */
+  readonly hint: string
+  constructor(message: string, hint: string) {
+    super(message)
+    this.hint = hint
+  }
+}
+
 /** The one of `known` that a person probably meant, or undefined if none is near. */
 export function closest(word: string, known: readonly string[]): string | undefined {
   const ranked = known

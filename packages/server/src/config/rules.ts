@@ -2,7 +2,9 @@
  * What no single key can say: each rule looks at several and tells what does not fit, by the key to change. Deny by
  * default needs this: a grant that names a store nobody has, or a caller nobody can be, is a mistake and not a caution.
  */
-import { isIP, isIPv4 } from 'node:net'
+import { isIPv4 } from 'node:net'
+import { problemWithName, problemWithVouching, Vouching } from '../access/names.ts'
+import { problemWithNetwork } from '../access/networks.ts'
 import type { Config } from './schema.ts'
 import { formatUnit } from './units.ts'
 
@@ -50,6 +52,12 @@ function listeners({ listen, basicListen, basic, admin }: Config, tell: Tell): v
 
 function authorities({ authorities }: Config, tell: Tell): void {
   unique(authorities, (entry) => entry.name, 'authorities', 'name', tell)
+  for (const [index, { vouchesFor }] of authorities.entries()) {
+    for (const [i, entry] of vouchesFor.entries()) {
+      const problem = problemWithVouching(entry)
+      if (problem !== undefined) tell(`authorities[${index}].vouchesFor[${i}]`, `"${entry}": ${problem}`)
+    }
+  }
   const without = authorities.findIndex((entry) => entry.crl === undefined)
   if (without >= 0 && authorities.some((entry) => entry.crl !== undefined)) {
     tell(`authorities[${without}].crl`, 'missing: TLS checks revocation for all authorities or for none')
@@ -68,7 +76,9 @@ function stores({ stores }: Config, tell: Tell): void {
   }
 }
 
-function grants({ grants, stores, basic }: Config, tell: Tell): void {
+function grants({ grants, stores, basic, authorities }: Config, tell: Tell): void {
+  const vouching = authorities.map((authority) => new Vouching(authority.vouchesFor))
+  const vouched = (name: string) => vouching.some((one) => one.covers(name))
   const paths = stores.map((store) => store.path)
   for (const [index, grant] of grants.entries()) {
     for (const [i, path] of grant.stores.entries()) {
@@ -77,23 +87,21 @@ function grants({ grants, stores, basic }: Config, tell: Tell): void {
       }
     }
     for (const [i, caller] of grant.callers.entries()) {
-      if (caller.startsWith('basic:') && !basic.some((entry) => `basic:${entry.name}` === caller)) {
-        tell(`grants[${index}].callers[${i}]`, `no entry of basic has the name "${caller.slice('basic:'.length)}"`)
-      }
+      const known = caller.startsWith('basic:')
+        ? basic.some((entry) => `basic:${entry.name}` === caller)
+        : vouched(caller)
+      const problem =
+        problemWithName(caller) ??
+        (known
+          ? undefined
+          : 'nobody can be this caller: no entry of basic has the name, or no authority vouches for it')
+      if (problem !== undefined) tell(`grants[${index}].callers[${i}]`, `"${caller}": ${problem}`)
     }
     for (const [i, network] of (grant.networks ?? []).entries()) {
-      if (!isNetwork(network)) {
-        tell(`grants[${index}].networks[${i}]`, `"${network}" is neither an address nor a network such as 10.0.0.0/8`)
-      }
+      const problem = problemWithNetwork(network)
+      if (problem !== undefined) tell(`grants[${index}].networks[${i}]`, `"${network}": ${problem}`)
     }
   }
-}
-
-function isNetwork(text: string): boolean {
-  const [address, prefix, ...rest] = text.split('/')
-  const family = isIP(address!)
-  if (family === 0 || rest.length > 0) return false
-  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128))
 }
 
 function limits({ limits, stores }: Config, tell: Tell): void {

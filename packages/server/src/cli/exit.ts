@@ -1,0 +1,50 @@
+/**
+ * How the process ends, and what it says of its failures. Exit codes are part of the interface: 0 stopped as asked,
+ * 1 fault, 2 the command line or the configuration is wrong, 3 refused to start.
+ *
+ * The message of an error that we do not know may quote what it failed on, and that may be a key or a value. So only
+ * errors made to be read by people keep their message; of the others the name, the code and the stack's places are told.
+ */
+import { AuditFileRefused } from '../audit/sinks.ts'
+import { ConfigError } from '../config/problems.ts'
+
+export const EXIT = { stopped: 0, fault: 1, usage: 2, refused: 3 } as const
+
+/** Codes of the system whose message names a path or a port, never data. */
+const SYSTEM: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program listens there: stop it, or choose another port',
+  EADDRNOTAVAIL: 'this machine has no such address: choose another host',
+  EACCES: 'this user may not do that: check the owner and the mode, and that the port is above 1023',
+  ENOENT: 'make it first, or correct the path',
+  EROFS: 'the disk is read-only: choose another folder',
+  ENOSPC: 'the disk is full',
+}
+
+/** The text for people and the exit code, for an error that stopped start-up. */
+export function explain(error: unknown): { text: string; code: number } {
+  if (error instanceof ConfigError) return { text: error.message, code: EXIT.usage }
+  if (error instanceof Error && 'hint' in error) {
+    return { text: `${error.message}\n  ${error.hint}`, code: EXIT.refused }
+  }
+  if (error instanceof AuditFileRefused) return { text: error.message, code: EXIT.refused }
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
+  if (code !== undefined && Object.hasOwn(SYSTEM, code)) {
+    return { text: `${(error as Error).message}\n  ${SYSTEM[code]}`, code: EXIT.refused }
+  }
+  const { type, places } = withoutSecrets(error)
+  return { text: `unexpected fault: ${[type, code].filter(Boolean).join(' ')}\n${places}`, code: EXIT.fault }
+}
+
+/** What may be logged of any error: its name, its code, and where it was thrown. */
+export function withoutSecrets(error: unknown): { type: string; code?: string; places: string } {
+  if (!(error instanceof Error)) return { type: typeof error, places: '' }
+  const { code } = error as NodeJS.ErrnoException
+  const stack = error.stack ?? ''
+  const after = error.message === '' ? 0 : stack.indexOf(error.message) + error.message.length
+  const places = stack
+    .slice(after)
+    .split('\n')
+    .filter((line) => /^ {4}at /.test(line))
+    .join('\n')
+  return { type: error.name, ...(typeof code === 'string' ? { code } : {}), places }
+}
