@@ -36,7 +36,7 @@ export class Tags {
 }
 
 /** `nothing`: certainly not done, so that it belongs in no history. */
-type Report = Outcome | 'nothing'
+export type Report = Outcome | 'nothing'
 
 const OUTCOMES: Readonly<Record<Action['kind'], Readonly<Record<number, Report>>>> = {
   get: { 404: 'gone', 503: 'nothing' },
