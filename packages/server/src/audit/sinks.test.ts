@@ -30,7 +30,11 @@ test('a file that others can read, a folder, a link and a missing folder are ref
   const open = join(base, 'open')
   writeFileSync(open, '')
   chmodSync(open, 0o640)
-  assert.throws(() => new AuditFile(open), { name: 'AuditFileRefused', message: /mode 640.*chmod 600/ })
+  assert.throws(() => new AuditFile(open), {
+    name: 'AuditFileRefused',
+    message: /mode 640/,
+    hint: `run: chmod 600 ${open}`,
+  })
   assert.throws(() => new AuditFile(base), AuditFileRefused)
   const link = join(base, 'link')
   symlinkSync(open, link)

@@ -11,9 +11,15 @@
 import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs'
 import type { Sink } from './audit.ts'
 
-/** A file that cannot be used as an audit log; the message says which, why and how to mend it. */
+/** A file that cannot be used as an audit log. Start-up stops. */
 export class AuditFileRefused extends Error {
   override readonly name = 'AuditFileRefused'
+  /** What the operator can do about it. */
+  readonly hint: string
+  constructor(message: string, hint: string) {
+    super(message)
+    this.hint = hint
+  }
 }
 
 /** Lines to standard output, among the log's; `"audit":true` tells them apart. */
@@ -62,18 +68,22 @@ export class AuditFile {
     try {
       descriptor = openSync(this.#path, O_APPEND | O_CREAT | O_NOFOLLOW | O_RDWR, 0o600)
     } catch (error) {
-      throw new AuditFileRefused(`audit file ${this.#path}: ${(error as Error).message}`)
+      const code = (error as NodeJS.ErrnoException).code
+      throw new AuditFileRefused(
+        `audit file ${this.#path} cannot be opened (${code})`,
+        'check that its folder is there, that this user may write it, and that it is not a link',
+      )
     }
     const { mode, size } = fstatSync(descriptor)
     const fault =
       (mode & constants.S_IFMT) !== constants.S_IFREG
-        ? 'is not a regular file; name another'
+        ? ['is not a regular file', 'name another']
         : (mode & 0o077) !== 0
-          ? `can be reached by others (mode ${(mode & 0o777).toString(8)}); run: chmod 600 ${this.#path}`
+          ? [`can be reached by others (mode ${(mode & 0o777).toString(8)})`, `run: chmod 600 ${this.#path}`]
           : undefined
     if (fault !== undefined) {
       closeSync(descriptor)
-      throw new AuditFileRefused(`audit file ${this.#path} ${fault}`)
+      throw new AuditFileRefused(`audit file ${this.#path} ${fault[0]}`, fault[1]!)
     }
     const last = Buffer.alloc(1)
     this.#torn = size > 0 && readSync(descriptor, last, 0, 1, size - 1) === 1 && last[0] !== 0x0a
