@@ -76,6 +76,11 @@ const rows = {
     title: 'Forbidden',
     detail: 'No grant gives this caller, on this network, this operation on this store.',
   },
+  'unknown-host': {
+    status: 403,
+    title: 'Unknown host',
+    detail: 'This listener answers only for the host names it is configured with. Ask for one of those.',
+  },
   not_found: {
     status: 404,
     title: 'Not found',
@@ -121,7 +126,8 @@ const rows = {
   unreadable: {
     status: 500,
     title: 'Record unreadable',
-    detail: 'There is a record, but it does not open: it was altered, moved, or sealed with a key that is not loaded here.',
+    detail:
+      'There is a record, but it does not open: it was altered, moved, or sealed with a key that is not loaded here.',
   },
   unavailable: {
     status: 503,

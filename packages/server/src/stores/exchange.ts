@@ -16,7 +16,7 @@ export interface Act {
 
 export interface StoreRequest extends Act {
   readonly method: string
-  /** The part of the target after `/{store}/v1/`: one character a byte, still escaped; neither empty nor with a `/`. */
+  /** The target after `/{store}/v1/`: one character a byte, still escaped; a key and maybe a `?` with a query. */
   readonly rawKey: string
   /** A header by its lower-case name; repeated ones joined by a comma. */
   header(name: string): string | undefined

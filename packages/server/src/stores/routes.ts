@@ -32,7 +32,7 @@ export async function answer(store: Store, request: StoreRequest, keyLimit: numb
 
 async function read(store: Store, request: StoreRequest, keyLimit: number): Promise<StoreAnswer> {
   if (!store.allows(request, 'read')) return 'forbidden'
-  const key = decodeKey(request.rawKey, keyLimit)
+  const key = keyOf(request, keyLimit)
   if (typeof key === 'string') return key
   const found = await store.get(request, key)
   return typeof found === 'string' ? found : value(found)
@@ -43,7 +43,7 @@ async function write(store: Store, request: StoreRequest, keyLimit: number): Pro
   const ifNoneMatch = request.header('if-none-match')
   const conditional = ifMatch !== undefined || ifNoneMatch !== undefined
   if (!store.allows(request, 'write') || (conditional && !store.allows(request, 'read'))) return 'forbidden'
-  const key = decodeKey(request.rawKey, keyLimit)
+  const key = keyOf(request, keyLimit)
   if (typeof key === 'string') return key
   const ttl = parseTtl(request.header('holdfast-ttl'), store.rules.ttl, store.rules.maxTtl)
   if (ttl === 'bad-ttl') return ttl
@@ -62,7 +62,7 @@ async function write(store: Store, request: StoreRequest, keyLimit: number): Pro
 async function end(store: Store, request: StoreRequest, keyLimit: number): Promise<StoreAnswer> {
   const take = prefersRepresentation(request.header('prefer'))
   if (!store.allows(request, 'end') || (take && !store.allows(request, 'read'))) return 'forbidden'
-  const key = decodeKey(request.rawKey, keyLimit)
+  const key = keyOf(request, keyLimit)
   if (typeof key === 'string') return key
   if (request.header('if-match') !== undefined || request.header('if-none-match') !== undefined) {
     return 'condition-on-delete'
@@ -77,6 +77,10 @@ async function end(store: Store, request: StoreRequest, keyLimit: number): Promi
   const reply = value(found)
   reply.headers.push('Preference-Applied', 'return=representation')
   return reply
+}
+
+function keyOf({ rawKey }: StoreRequest, keyLimit: number) {
+  return rawKey.includes('?') ? 'query-string' : decodeKey(rawKey, keyLimit)
 }
 
 /** Rounds what remains up, so that a value that is there never says 0. */

@@ -133,8 +133,7 @@ export class Store {
       const found = await this.#readable(act, key, deadline)
       if (found === 'ended') return 'ended'
       if (
-        found !== undefined &&
-        found.current &&
+        found?.current &&
         found.expiresAt - Date.now() > skipUnchanged * ttl * 1000 &&
         found.value.equals(value)
       ) {

@@ -1,0 +1,119 @@
+/**
+ * A public listener: TLS by ./secure-server.ts, requests by the front, broken framing from the error table, and an end in
+ * good order. Timeouts are the server's: slow heads and slow bodies end in 408, idle connections are closed.
+ */
+import type { ServerOptions } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import { answerBrokenFraming } from './framing.ts'
+import type { Limits } from './limits.ts'
+import type { Metrics } from './metrics.ts'
+import { Peer } from './peer.ts'
+import { callerOf, createSecureServer, type Guard } from './secure-server.ts'
+import { Front, type FrontOptions } from './store-handler.ts'
+
+export interface ListenerTimeouts {
+  /** For a whole head, for a whole request, and for a connection without one, in ms. */
+  readonly head: number
+  readonly request: number
+  readonly keepAlive: number
+}
+
+export interface PublicListenerOptions {
+  /** As ./tls.ts gives them. */
+  readonly tls: ServerOptions
+  readonly guard: Guard
+  readonly front: FrontOptions
+  readonly limits: Limits
+  readonly metrics: Metrics
+  readonly timeouts: ListenerTimeouts
+  /** Largest head of a request, in bytes. */
+  readonly headBytes: number
+  /** Connections with a caller, at most; those beyond are told so, a few at a time. */
+  readonly connections: number
+}
+
+export interface PublicListener {
+  /** Resolves with the port. */
+  listen(port: number, host: string): Promise<number>
+  /** Calls `entitled` with each connection; those it denies are closed, after the answer they are owed. */
+  review(entitled: (socket: TLSSocket) => boolean): void
+  /** Accepts nothing new, finishes what is in flight, and after `ms` closes what is left. */
+  drain(ms: number): Promise<void>
+}
+
+/** How often slow requests are looked for, in ms. */
+const CHECK_MS = 500
+
+export function createPublicListener(options: PublicListenerOptions): PublicListener {
+  const { tls, guard, limits, metrics, timeouts } = options
+  const front = new Front(options.front)
+  const peers = new Set<Peer>()
+  let stopping = false
+  const server = createSecureServer(
+    {
+      ...tls,
+      optimizeEmptyRequests: true,
+      requireHostHeader: false,
+      maxHeaderSize: options.headBytes,
+      headersTimeout: Math.min(timeouts.head, timeouts.request),
+      requestTimeout: timeouts.request,
+      keepAliveTimeout: timeouts.keepAlive,
+      connectionsCheckingInterval: CHECK_MS,
+    },
+    guard,
+  )
+  // Beyond some number node would drop headers silently, conditions among them; the size of the head bounds them.
+  server.maxHeadersCount = 0
+  server.maxConnections = options.connections + guard.handshakes
+  server.on('request', (req, res) => front.handle(req, res, 'nothing'))
+  server.on('checkContinue', (req, res) => front.handle(req, res, 'continue'))
+  server.on('checkExpectation', (req, res) => front.handle(req, res, 'unknown'))
+  answerBrokenFraming(server, metrics)
+
+  server.on('secureConnection', (socket: TLSSocket) => {
+    if (socket.destroyed) return
+    const peer = new Peer(socket)
+    peer.retired = stopping
+    peers.add(peer)
+    const caller = callerOf(socket)
+    if (caller !== undefined) {
+      peer.caller = caller
+      peer.share = limits.connect(caller.id)
+      peer.label = metrics.labelOf(caller)
+    }
+    socket.once('close', () => {
+      peers.delete(peer)
+      if (peer.share !== undefined) limits.disconnect(peer.share)
+    })
+  })
+
+  return {
+    listen: (port, host) =>
+      new Promise((resolve, reject) => {
+        server.once('error', reject)
+        server.listen(port, host, () => {
+          server.removeListener('error', reject)
+          resolve((server.address() as AddressInfo).port)
+        })
+      }),
+
+    review(entitled) {
+      for (const peer of peers) if (!entitled(peer.socket)) peer.retire()
+    },
+
+    drain: (ms) =>
+      new Promise((resolve) => {
+        const timer = setTimeout(() => {
+          for (const { socket } of peers) socket.destroy()
+          server.closeAllConnections()
+        }, ms)
+        server.close(() => {
+          clearTimeout(timer)
+          resolve()
+        })
+        stopping = true
+        for (const peer of peers) peer.retire()
+      }),
+  }
+}

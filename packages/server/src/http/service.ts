@@ -1,0 +1,43 @@
+/**
+ * Fastify as both listeners of ours use it: answers from the one error table, nothing logged, nothing added to answers.
+ * It never sees a store's path, so its router's own ideas about paths do not matter.
+ */
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
+import { PROBLEMS, type ProblemCode } from '../common/problems.ts'
+import { requestIdOf } from './exchange.ts'
+import { problemBody } from './problems.ts'
+
+/** Told of faults in this program; an error of it holds no request. */
+export type TellFault = (error: unknown, requestId: string) => void
+
+export function createService(fault: TellFault): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    exposeHeadRoutes: true,
+    frameworkErrors: (_error, request, reply) => problem(request, reply, 'not_found'),
+  })
+  // Nothing here takes a body; one that comes is not parsed, so it cannot be refused in words that are not ours.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null))
+  app.setErrorHandler((error, request, reply) => {
+    fault(error, requestIdOf(request.raw))
+    return problem(request, reply, 'server_error')
+  })
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?', 1)[0]!
+    if (!app.hasRoute({ method: 'GET', url: path })) return problem(request, reply, 'not_found')
+    reply.header('Allow', 'GET, HEAD')
+    return problem(request, reply, 'method-not-allowed')
+  })
+  return app
+}
+
+export function problem(request: FastifyRequest, reply: FastifyReply, code: ProblemCode): FastifyReply {
+  const { status, retryAfter } = PROBLEMS[code]
+  if (retryAfter !== undefined) reply.header('Retry-After', String(retryAfter))
+  return reply
+    .code(status)
+    .headers({ 'X-Content-Type-Options': 'nosniff', 'Cache-Control': 'no-store' })
+    .type('application/problem+json')
+    .send(problemBody(code, requestIdOf(request.raw)))
+}
