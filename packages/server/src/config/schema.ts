@@ -232,6 +232,12 @@ const Limits = Type.Object(
       minimum: 1,
       maximum: 1_000_000,
     }),
+    requestsSaturated: count({
+      description: 'Requests in flight, in all, while more is asked than can be served; shared equally among callers.',
+      default: 64,
+      minimum: 1,
+      maximum: 1_000_000,
+    }),
     connections: count({ description: 'Connections, in all.', default: 4096, minimum: 1, maximum: 1_000_000 }),
     connectionsPerCaller: count({
       description: 'Connections of one caller.',

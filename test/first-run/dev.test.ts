@@ -1,0 +1,124 @@
+/** `holdfast dev` where it must refuse, and `init` and `serve` as the way from trying to running. */
+import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { holdfast, type Program, whenReady } from '../support/process.ts'
+import { Site } from '../support/site.ts'
+
+function folder(t: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'holdfast-dev-'))
+  t.after(() => rmSync(path, { recursive: true, force: true }))
+  return path
+}
+
+const ready = (program: Program) =>
+  program.until('ready', (it) => /Ready on https:\/\/localhost:(\d+)/.exec(it.stdout)?.[1])
+
+test('dev refuses every address but loopback, and makes nothing', async (t) => {
+  const data = join(folder(t), 'data')
+  for (const host of ['0.0.0.0', '::', '192.0.2.1', 'example.org', '']) {
+    const program = holdfast(['dev', '--port', '0', '--data', data, '--host', host])
+    assert.equal((await program.ended).code, 2, host)
+    assert.match(program.stderr, /loopback only/)
+  }
+  assert.ok(!existsSync(data))
+})
+
+test('dev says which port is taken', async (t) => {
+  const data = folder(t)
+  const first = holdfast(['dev', '--port', '0', '--data', join(data, 'a')])
+  const port = await ready(first)
+  const second = holdfast(['dev', '--port', port, '--admin-port', '0', '--data', join(data, 'b')])
+  assert.equal((await second.ended).code, 3)
+  assert.match(second.stderr, new RegExp(`${port}.*\\n.*choose another port`))
+  assert.equal((await first.stop('SIGINT')).code, 0)
+})
+
+test('dev does not go on with a keyset that is not the one of its database', async (t) => {
+  const data = folder(t)
+  const first = holdfast(['dev', '--port', '0', '--data', data])
+  await ready(first)
+  await first.stop()
+  rmSync(join(data, 'keys/stores.json'))
+  const second = holdfast(['dev', '--port', '0', '--data', data])
+  assert.equal((await second.ended).code, 3)
+  assert.match(second.stderr, /keyset/)
+})
+
+test('a repeated signal is one wish', async (t) => {
+  const program = holdfast(['dev', '--port', '0', '--data', folder(t)])
+  await ready(program)
+  program.child.kill('SIGTERM')
+  program.child.kill('SIGINT')
+  program.child.kill('SIGTERM')
+  assert.deepEqual(await program.ended, { code: 0, signal: null })
+})
+
+test('a client that stays silent does not hold up the end for longer than the drain time', async (t) => {
+  const program = holdfast(['dev', '--port', '0', '--data', folder(t)])
+  const port = Number(await ready(program))
+  const silent = connect(port, '127.0.0.1').on('error', () => {})
+  await new Promise((done) => silent.once('connect', done))
+  const before = performance.now()
+  assert.equal((await program.stop()).code, 0)
+  assert.ok(performance.now() - before < 8000)
+  silent.destroy()
+})
+
+test('init and serve: from the commented file to a server that answers', async (t) => {
+  const site = await Site.make()
+  t.after(() => site.remove())
+  const root = join(folder(t), 'production')
+  assert.equal((await holdfast(['init', root]).ended).code, 0)
+  for (const name of ['ca.pem', 'server.pem', 'server-key.pem']) {
+    writeFileSync(join(root, 'tls', name), readFileSync(join(site.folder, 'tls', name)), { mode: 0o600 })
+  }
+  const file = join(root, 'holdfast.yaml')
+  const text = readFileSync(file, 'utf8')
+    .replaceAll(/#port: \d+/g, 'port: 0')
+    .replaceAll('spiffe://example.org/mediawiki', 'spiffe://example.org/all')
+    .replace('networks: [10.0.0.0/8]', 'networks: [127.0.0.0/8]')
+  writeFileSync(file, text.replaceAll(/^( *)port: 0$/gm, '$1port: 0'))
+  const program = holdfast(['serve', '--config', file])
+  t.after(() => program.stop('SIGKILL'))
+  const ports = await whenReady(program)
+  const { certificate, key } = site.certificates.all
+  const { Client } = await import('../support/client.ts')
+  const connectWith = { ca: site.authority.certificate, cert: certificate, key }
+  const client = new Client(`https://localhost:${ports.public}`, connectWith, 1)
+  assert.equal((await client.put('/sessions/v1/a', 'value')).status, 201)
+  assert.equal((await client.get('/sessions/v1/a')).body.toString(), 'value')
+  await client.close()
+  assert.equal((await program.stop()).code, 0)
+})
+
+test('serve refuses what development made: its authority, its keyset', async (t) => {
+  const data = folder(t)
+  const dev = holdfast(['dev', '--port', '0', '--data', data])
+  await ready(dev)
+  await dev.stop()
+  const site = await Site.make()
+  t.after(() => site.remove())
+  const refused = async (says: RegExp) => {
+    const program = site.launch()
+    assert.equal((await program.ended).code, 3)
+    assert.match(program.stderr, says)
+    assert.equal(program.stdout.includes('"ready"'), false)
+  }
+  site.configure((draft) => {
+    draft.authorities[0].certificate = join(data, 'tls/ca.pem')
+  })
+  await refused(/made for development/)
+  site.configure((draft) => {
+    draft.listen.certificate = join(data, 'tls/server.pem')
+    draft.listen.key = join(data, 'tls/server-key.pem')
+  })
+  await refused(/made for development/)
+  site.configure((draft) => {
+    draft.keys.stores.file = join(data, 'keys/stores.json')
+  })
+  await refused(/not wrapped/)
+})

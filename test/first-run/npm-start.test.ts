@@ -1,0 +1,105 @@
+/**
+ * What a newcomer does: `npm start` in a copy of the tree, then the printed lines pasted into a shell. Real npm, real
+ * shell, real curl.
+ */
+import assert from 'node:assert/strict'
+import { execFile, spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { promisify } from 'node:util'
+import { Program, ROOT } from '../support/process.ts'
+
+const missing = ['npm', 'curl'].find((tool) => spawnSync(tool, ['--version']).status !== 0)
+const skip = missing === undefined ? false : `${missing} is not installed`
+
+describe('npm start', { skip }, () => {
+  let folder: string
+  let program: Program
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'holdfast first run '))
+    for (const name of ['package.json', 'tsconfig.json']) cpSync(join(ROOT, name), join(folder, name))
+    mkdirSync(join(folder, 'packages'))
+    for (const name of readdirSync(join(ROOT, 'packages'))) {
+      cpSync(join(ROOT, 'packages', name), join(folder, 'packages', name), { recursive: true })
+    }
+    symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
+    program = await start()
+  })
+
+  after(async () => {
+    await program.stop('SIGKILL')
+    rmSync(folder, { recursive: true })
+  })
+
+  /** Ports are the system's choice, so that nothing else is in the way. */
+  async function start(): Promise<Program> {
+    const npm = new Program(['npm', 'start', '--', '--port', '0'], { cwd: folder })
+    await npm.until('the ready line', (it) => /^.*Ready on https:.*\n/m.exec(it.stdout)?.[0])
+    return npm
+  }
+
+  const printedLines = (it: Program) => it.stdout.split('\n').filter((line) => line.startsWith('curl '))
+
+  /** Pastes one line into a shell; what curl prints: head and body. */
+  async function paste(line: string): Promise<{ status: number; head: string; body: string }> {
+    const { stdout, stderr } = await promisify(execFile)('sh', ['-c', line], { encoding: 'latin1', cwd: '/' })
+    assert.equal(stderr, '', line)
+    const cut = stdout.indexOf('\r\n\r\n')
+    const head = stdout.slice(0, cut)
+    return { status: Number(/^HTTP\/1\.1 (\d+)/.exec(head)?.[1]), head, body: stdout.slice(cut + 4) }
+  }
+
+  test('says loudly that it is for development', () => {
+    assert.match(program.stdout, /DEVELOPMENT MODE: not for real sessions/)
+    assert.match(program.stdout, /keyset is not protected/)
+  })
+
+  test('its lines, pasted into a shell, give 201, 200 with the same bytes, 204 and 404', async () => {
+    const lines = printedLines(program)
+    assert.equal(lines.length, 4)
+    const written = await paste(lines[0]!)
+    assert.equal(written.status, 201)
+    const read = await paste(lines[1]!)
+    assert.equal(read.status, 200)
+    const sent = /--data-binary '([^']*)'/.exec(lines[0]!)?.[1]
+    assert.equal(read.body, `${sent}\n`, 'the bytes that were sent, and the line end that curl adds')
+    assert.equal((await paste(lines[2]!)).status, 204)
+    assert.equal((await paste(lines[3]!)).status, 404)
+    assert.equal((await paste(lines[0]!)).status, 409, 'the next thing to try')
+  })
+
+  test('what it made is for its owner alone', () => {
+    const data = join(folder, '.holdfast')
+    assert.equal(statSync(data).mode & 0o777, 0o700)
+    for (const name of ['keys/stores.json', 'tls/client-key.pem', 'tls/server-key.pem']) {
+      assert.equal(statSync(join(data, name)).mode & 0o777, 0o600, name)
+    }
+  })
+
+  test('its probes answer on the port beside', async () => {
+    const url = /http:\/\/localhost:\d+\/readyz/.exec(program.stdout)?.[0]
+    const answer = await fetch(url!.replace('localhost', '127.0.0.1'))
+    assert.equal(answer.status, 200)
+  })
+
+  test('SIGTERM to npm ends everything with 0, and the next start finds what was kept', async () => {
+    const [put] = printedLines(program)
+    const key = 'kept-over-a-restart'
+    const kept = put!.replace(/[0-9a-f]{32}$/, key)
+    assert.equal((await paste(kept)).status, 201)
+    const { code } = await program.stop('SIGTERM')
+    assert.equal(code, 0, program.stderr)
+
+    const first = program.stdout
+    program = await start()
+    assert.doesNotMatch(program.stdout, /Made |with new parts/)
+    const [, get] = printedLines(program)
+    assert.notEqual(get, first.split('\n').filter((line) => line.startsWith('curl '))[1], 'a new key for each start')
+    const read = await paste(get!.replace(/[0-9a-f]{32}$/, key))
+    assert.equal(read.status, 200)
+    assert.equal(read.body, 'hello, session\n')
+  })
+})
