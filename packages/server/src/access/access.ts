@@ -6,7 +6,6 @@
  * common name, not forwarded headers, not the server name that was asked for.
  */
 import type { TLSSocket } from 'node:tls'
-import { plainAddress } from '../audit/network.ts'
 import type { Authority } from './authorities.ts'
 import { type BasicSecret, BasicSecrets } from './basic.ts'
 import { Caller, type Decisions, type Operation, storeScope } from './caller.ts'
@@ -88,9 +87,8 @@ export class Access {
 
   #callerOf(name: string, peer: string | undefined): Caller {
     const decisions = new Map<string, Decisions>()
-    const address = peer === undefined ? undefined : plainAddress(peer)
     for (const { scope, operations, networks } of this.#grants.get(name) ?? []) {
-      const here = networks === undefined || networks.hold(address)
+      const here = networks === undefined || networks.hold(peer)
       const known: Decisions = decisions.get(scope) ?? { read: 'no-grant', write: 'no-grant', end: 'no-grant' }
       const next = { ...known }
       for (const operation of operations) {

@@ -18,24 +18,32 @@ export function problemWithNetwork(text: string): string | undefined {
   return `the prefix length is not a number from 0 to ${most}`
 }
 
+type Family = 'ipv4' | 'ipv6'
+
+function familyOf(address: string): Family | undefined {
+  const family = isIP(address)
+  return family === 0 ? undefined : `ipv${family as 4 | 6}`
+}
+
 export class Networks {
-  readonly #list = new BlockList()
+  /** One for each family, since a single list takes ::/0 to hold IPv4 too. */
+  readonly #lists = { ipv4: new BlockList(), ipv6: new BlockList() }
 
   /** Entries that {@link problemWithNetwork} has nothing against. */
   constructor(entries: readonly string[]) {
     for (const entry of entries) {
       const [address = '', prefix] = entry.split('/')
-      const family = isIP(address) === 4 ? 'ipv4' : 'ipv6'
-      if (prefix === undefined) this.#list.addAddress(address, family)
-      else this.#list.addSubnet(address, Number(prefix), family)
+      const family = familyOf(address)
+      if (family === undefined) throw new RangeError(`"${entry}" is no network`)
+      if (prefix === undefined) this.#lists[family].addAddress(address, family)
+      else this.#lists[family].addSubnet(address, Number(prefix), family)
     }
   }
 
   /** Whether one of them holds the peer. A peer without an address is held by none. */
   hold(peer: string | undefined): boolean {
-    if (peer === undefined) return false
-    const address = plainAddress(peer)
-    const family = isIP(address)
-    return family !== 0 && this.#list.check(address, family === 4 ? 'ipv4' : 'ipv6')
+    const address = plainAddress(peer ?? '')
+    const family = familyOf(address)
+    return family !== undefined && this.#lists[family].check(address, family)
   }
 }
