@@ -109,7 +109,14 @@ const put = (name: string, text: string) => {
   writeFileSync(join(folder, name), text, { mode: 0o600 })
   return join(folder, name)
 }
-const pair = await issue({ authority, name: 'server', ips: ['127.0.0.1'], dns: ['localhost'], usages: ['server'], ...soon })
+const pair = await issue({
+  authority,
+  name: 'server',
+  ips: ['127.0.0.1'],
+  dns: ['localhost'],
+  usages: ['server'],
+  ...soon,
+})
 const files = {
   certificate: put('server.pem', pair.certificate),
   key: put('server-key.pem', pair.key),
@@ -282,7 +289,10 @@ export class Wire {
       if (end >= 0) {
         const [first, ...lines] = this.#received.subarray(0, end).toString('latin1').split('\r\n')
         const headers = Object.fromEntries(
-          lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]),
+          lines.map((line) => [
+            line.slice(0, line.indexOf(':')).toLowerCase(),
+            line.slice(line.indexOf(':') + 1).trim(),
+          ]),
         )
         const length = headOnly ? 0 : Number(headers['content-length'] ?? 0)
         const rest = this.#received.subarray(end + 4)

@@ -144,14 +144,7 @@ const key = {
     responses: {
       200: { description: 'Taken: the value, which is not there any more', ...value },
       204: { description: 'Ended' },
-      ...problems([
-        'condition-on-delete',
-        'not-atomic',
-        'unreadable',
-        'unconfirmed',
-        'storage-full',
-        'logout-pending',
-      ]),
+      ...problems(['condition-on-delete', 'not-atomic', 'unreadable', 'unconfirmed', 'storage-full', 'logout-pending']),
     },
   },
 }

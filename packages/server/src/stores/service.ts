@@ -132,11 +132,7 @@ export class Store {
     if (skipUnchanged < 1 && act.caller.decide(this.#scope, 'read') === 'allowed') {
       const found = await this.#readable(act, key, deadline)
       if (found === 'ended') return 'ended'
-      if (
-        found?.current &&
-        found.expiresAt - Date.now() > skipUnchanged * ttl * 1000 &&
-        found.value.equals(value)
-      ) {
+      if (found?.current && found.expiresAt - Date.now() > skipUnchanged * ttl * 1000 && found.value.equals(value)) {
         return { etag: found.etag, unchanged: true }
       }
     }
