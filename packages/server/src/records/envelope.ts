@@ -56,7 +56,6 @@ const keyLength = Buffer.alloc(4)
 const derived = Buffer.alloc(64)
 const derivedKey = derived.subarray(0, 32)
 const derivedCommitment = derived.subarray(32)
-const times = Buffer.alloc(TIMES_BYTES)
 
 /** Fills `derived` from a sealing key, the record's salt and the presented key. */
 function derive(mac: Mac, salt: Uint8Array, key: Uint8Array): void {
@@ -106,14 +105,15 @@ export class Envelope {
     randomFillSync(sealed, SALT_AT, SALT_BYTES)
     derive(primary.mac, sealed.subarray(SALT_AT, COMMITMENT_AT), key)
     sealed.set(derivedCommitment, COMMITMENT_AT)
-    writeTimes(times, record)
+    // The plaintext is put where its ciphertext will stand, and written over by it.
+    const tagAt = sealed.length - TAG_BYTES
+    const text = sealed.subarray(HEADER_BYTES, tagAt)
+    writeTimes(text, record)
+    text.set(record.value, TIMES_BYTES)
     const aad = this.#associate(sealed, address, order)
-    const { ciphertexts, tag } = encrypt(createSecretKey(derivedKey), ZERO_NONCE, aad, [times, record.value])
-    let at = HEADER_BYTES
-    for (const part of [...ciphertexts, tag]) {
-      sealed.set(part, at)
-      at += part.length
-    }
+    const { ciphertext, tag } = encrypt(createSecretKey(derivedKey), ZERO_NONCE, aad, text)
+    text.set(ciphertext)
+    sealed.set(tag, tagAt)
     primary.sealed += 1
     return sealed
   }

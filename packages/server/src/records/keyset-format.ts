@@ -39,8 +39,8 @@ export async function encodeKeyset(keyset: Keyset, wrapping: Wrapping): Promise<
   }
   const salt = randomBytes(SALT_BYTES)
   const key = await passphraseKey(wrapping.passphrase, salt)
-  const { ciphertexts, tag } = encrypt(key, ZERO_NONCE, wrappedHead(room), [payload])
-  const keys = Buffer.concat([...ciphertexts, tag]).toString('base64')
+  const { ciphertext, tag } = encrypt(key, ZERO_NONCE, wrappedHead(room), payload)
+  const keys = Buffer.concat([ciphertext, tag]).toString('base64')
   return toText({ ...head, wrap: 'passphrase', salt: salt.toString('base64'), keys })
 }
 

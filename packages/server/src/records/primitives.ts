@@ -61,18 +61,18 @@ export class Mac {
   }
 }
 
-/** AES-256-GCM over the concatenation of `parts`; returns their ciphertexts, part by part, and the tag. */
+/** AES-256-GCM. The ciphertext has the length of the plaintext. */
 export function encrypt(
   key: KeyObject,
   nonce: Uint8Array,
   aad: Uint8Array,
-  parts: readonly Uint8Array[],
-): { ciphertexts: Buffer[]; tag: Buffer } {
+  plaintext: Uint8Array,
+): { ciphertext: Buffer; tag: Buffer } {
   const cipher = createCipheriv('aes-256-gcm', key, nonce, TAG)
   cipher.setAAD(aad)
-  const ciphertexts = parts.map((part) => cipher.update(part))
+  const ciphertext = cipher.update(plaintext)
   cipher.final()
-  return { ciphertexts, tag: cipher.getAuthTag() }
+  return { ciphertext, tag: cipher.getAuthTag() }
 }
 
 /** The plaintext in a buffer of its own, or `undefined` if key, nonce, associated data, ciphertext and tag do not agree. */

@@ -73,7 +73,7 @@ export class Records {
     const spaces = rooms.flatMap((room) => [...room.spaces, checkSpace(room.room)])
     const { fresh } = await engine.open(spaces)
     const records = new Records(engine, places, rings, now)
-    for (const ring of rings) await records.#vouch(ring, ring.room, fresh)
+    for (const { keyset } of rooms) await records.#vouch(keyset, fresh)
     await engine.confirm(fresh)
     return records
   }
@@ -99,7 +99,7 @@ export class Records {
     if (ring === undefined) {
       throw new KeysetMismatch(`no room ${keyset.room} is served here`, 'Give the keyset of a room that is.')
     }
-    await this.#vouch(new Keyring(keyset), keyset.room, [])
+    await this.#vouch(keyset, [])
     ring.adopt(keyset)
   }
 
@@ -116,10 +116,10 @@ export class Records {
     )
   }
 
-  async #vouch(ring: Keyring, room: string, fresh: readonly string[]): Promise<void> {
-    const places = [...this.#places.values()].filter((place) => place.ring.room === room)
+  async #vouch(keyset: Keyset, fresh: readonly string[]): Promise<void> {
+    const places = [...this.#places.values()].filter((place) => place.ring.room === keyset.room)
     const spaces = places.map((place) => place.space)
-    await vouch(this.#engine, ring, spaces, fresh, this.#now, performance.now() + CHECK_DEADLINE_MS)
+    await vouch(this.#engine, keyset, spaces, fresh, performance.now() + CHECK_DEADLINE_MS)
   }
 
   #place(spaceId: string, shape: Space['shape']): Place {
