@@ -1,0 +1,180 @@
+/**
+ * A thief who edits the database while the server runs. What was changed, moved or swapped is a loud, audited 500, never
+ * another value and never "not found", which would log people out without a trace. What cannot be noticed is stated as
+ * well: a row taken away is an ordinary miss, and so is one made to look ended.
+ */
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, beforeEach, describe, test } from 'node:test'
+import { type CellRecord, makeRow } from '../../packages/server/src/engines/embedded/record.ts'
+import { type Keyset, loadKeysetFile } from '../../packages/server/src/records/index.ts'
+import type { Client } from '../support/client.ts'
+import { type Server, Site } from '../support/site.ts'
+import { dump, type Loot, Opener, rewrite } from './thief.ts'
+
+/** Where the parts of a sealed record begin. */
+const AT = { version: 0, keyId: 1, salt: 5, commitment: 37, ciphertext: 69 } as const
+const TAG_BYTES = 16
+const VALUE_BYTES = 300
+
+function flip(sealed: Uint8Array, at: number): Uint8Array {
+  const changed = Uint8Array.from(sealed)
+  changed[at]! ^= 1
+  return changed
+}
+
+describe('a database that is edited', () => {
+  let site: Site
+  let server: Server
+  let client: Client
+  let keyset: Keyset
+  let file: string
+  /** A session made for each test, and another one. */
+  let target: string
+  let other: string
+  const values = new Map<string, Buffer>()
+
+  before(async () => {
+    site = await Site.make()
+    server = await site.start()
+    client = server.client()
+    file = join(site.folder, 'db/holdfast.sqlite')
+    const passphrase = readFileSync(join(site.folder, 'passphrase'))
+    keyset = await loadKeysetFile(join(site.folder, 'keys/stores.json'), 'stores', { passphrase })
+  })
+  after(async () => {
+    await server.stop()
+    site.remove()
+  })
+  const make = async (store = 'sessions') => {
+    const path = `/${store}/v1/${randomBytes(24).toString('base64url')}`
+    values.set(path, randomBytes(VALUE_BYTES))
+    assert.equal((await client.put(path, values.get(path)!)).status, 201)
+    return path
+  }
+  beforeEach(async () => {
+    target = await make()
+    other = await make()
+  })
+
+  function find(path: string): Loot {
+    const [, store, , key] = path.split('/')
+    const spaceId = `store:${store}`
+    const address = new Opener(keyset, spaceId).address(Buffer.from(key!))
+    return dump(file).find((record) => record.spaceId === spaceId && address.equals(record.address))!
+  }
+  const edit = (path: string, how: (record: CellRecord) => CellRecord | Uint8Array) => rewrite(file, find(path), how)
+  const reseal = (path: string, how: (sealed: Uint8Array) => Uint8Array) => {
+    edit(path, (record) => ({ ...record, sealed: how(record.sealed) }))
+  }
+
+  /** It is unreadable however it is asked for, the audit says why, and its neighbours are untouched. */
+  async function isUnreadable(path: string, cause: string): Promise<void> {
+    const before = server.program.audit().length
+    const answer = await client.get(path)
+    assert.equal(answer.status, 500)
+    assert.equal(JSON.parse(answer.body.toString()).code, 'unreadable')
+    assert.equal((await client.ask('HEAD', path)).status, 500)
+    const events = await server.program.until('the audit', (it) =>
+      it
+        .audit()
+        .slice(before)
+        .find((line) => line.event === 'unreadable'),
+    )
+    assert.deepEqual([events.store, events.cause], [path.split('/')[1], cause])
+    const safe = await make()
+    assert.deepEqual((await client.get(safe)).body, values.get(safe))
+  }
+
+  const edits: [what: string, cause: string, edit: (sealed: Uint8Array) => Uint8Array][] = [
+    ['its version changed', 'malformed', (sealed) => flip(sealed, AT.version)],
+    ['its key id changed', 'unknown-key', (sealed) => flip(sealed, AT.keyId + 3)],
+    ['its salt changed', 'commitment', (sealed) => flip(sealed, AT.salt)],
+    ['its commitment changed', 'commitment', (sealed) => flip(sealed, AT.commitment + 31)],
+    ['its sealed times changed', 'tag', (sealed) => flip(sealed, AT.ciphertext + 15)],
+    ['its value changed', 'tag', (sealed) => flip(sealed, AT.ciphertext + 16)],
+    ['its tag changed', 'tag', (sealed) => flip(sealed, sealed.length - 1)],
+    ['its last byte cut off', 'tag', (sealed) => sealed.subarray(0, -1)],
+    ['a byte appended', 'tag', (sealed) => Buffer.concat([sealed, Buffer.alloc(1)])],
+    ['its tag cut off', 'tag', (sealed) => sealed.subarray(0, -TAG_BYTES)],
+    ['cut to its header', 'malformed', (sealed) => sealed.subarray(0, AT.ciphertext)],
+    ['cut to one byte', 'malformed', (sealed) => sealed.subarray(0, 1)],
+    ['zeroes instead', 'malformed', (sealed) => new Uint8Array(sealed.length)],
+    ['random bytes instead', 'malformed', (sealed) => Buffer.concat([Buffer.alloc(1), randomBytes(sealed.length - 1)])],
+  ]
+  for (const [what, cause, change] of edits) {
+    test(`${what}: unreadable`, async () => {
+      reseal(target, change)
+      await isUnreadable(target, cause)
+    })
+  }
+
+  test('another session put in its place, and the other way round: both unreadable', async () => {
+    const [mine, theirs] = [find(target), find(other)]
+    reseal(target, () => theirs.sealed)
+    reseal(other, () => mine.sealed)
+    await isUnreadable(target, 'commitment')
+    await isUnreadable(other, 'commitment')
+  })
+
+  test('a session put in the place of a record of another store: unreadable', async () => {
+    const elsewhere = await make('echoseen')
+    reseal(elsewhere, () => find(target).sealed)
+    await isUnreadable(elsewhere, 'commitment')
+  })
+
+  test('prolonged beyond its sealed expiry: unreadable', async () => {
+    edit(target, (record) => ({ ...record, expiresAt: record.expiresAt + 10 * 60_000 }))
+    await isUnreadable(target, 'prolonged')
+    edit(other, (record) => ({ ...record, expiresAt: 0 }))
+    await isUnreadable(other, 'prolonged')
+  })
+
+  const breakages: [what: string, edit: (row: Uint8Array) => Uint8Array][] = [
+    ['an empty row', () => new Uint8Array(0)],
+    ['half of its own header', (row) => row.subarray(0, 20)],
+    ['half of what it says it holds', (row) => row.subarray(0, 200)],
+    ['a length beyond its end', (row) => Buffer.concat([Buffer.from('7fffffff', 'hex'), row.subarray(4)])],
+    ['a length of nothing', (row) => Buffer.concat([Buffer.alloc(4), row.subarray(4)])],
+    [
+      'more records announced than there are',
+      (row) => Buffer.concat([row.subarray(0, 6), Buffer.from('ffff', 'hex'), row.subarray(8)]),
+    ],
+    ['whole, but of another address', (row) => Buffer.concat([row.subarray(0, 24), randomBytes(32), row.subarray(56)])],
+  ]
+  for (const [what, change] of breakages) {
+    test(`a broken row, ${what}: a fault, never a miss, and others are served`, async () => {
+      edit(target, (record) => change(makeRow([record])))
+      const { status, body } = await client.get(target)
+      assert.ok(status === 500 || status === 503, `${status} ${body}`)
+      assert.deepEqual((await client.get(other)).body, values.get(other))
+      const next = await make()
+      assert.deepEqual((await client.get(next)).body, values.get(next))
+    })
+  }
+
+  test('what does not open can be replaced where keys may be written again, and ended everywhere', async () => {
+    const again = await make('echoseen')
+    reseal(again, (sealed) => flip(sealed, AT.salt))
+    const value = randomBytes(VALUE_BYTES)
+    assert.equal((await client.put(again, value)).status, 201)
+    assert.deepEqual((await client.get(again)).body, value)
+    reseal(target, (sealed) => flip(sealed, AT.salt))
+    assert.equal((await client.delete(target)).status, 204)
+    assert.equal((await client.get(target)).status, 404)
+  })
+
+  test('taken unreadable: a fault without the value, and over all the same', async () => {
+    reseal(target, (sealed) => flip(sealed, AT.ciphertext + 20))
+    assert.equal((await client.delete(target, { prefer: 'return=representation' })).status, 500)
+    assert.equal((await client.get(target)).status, 404)
+    assert.equal((await client.put(target, 'late')).status, 409)
+  })
+
+  test('not noticed, as the documentation says: made to look ended, it is a miss', async () => {
+    reseal(target, () => new Uint8Array(0))
+    assert.equal((await client.get(target)).status, 404)
+  })
+})
