@@ -14,7 +14,7 @@ import { KeysetError } from './errors.ts'
 
 export const SECRET_BYTES = 32
 
-export const KEY_STATES = ['primary', 'enabled', 'disabled'] as const
+const KEY_STATES = ['primary', 'enabled', 'disabled'] as const
 export type KeyState = (typeof KEY_STATES)[number]
 
 export interface SealingKey {

@@ -15,6 +15,7 @@ import { etagOf } from './etag.ts'
 import { Keyring } from './keyring.ts'
 import { Keyset, type SealingKey } from './keyset.ts'
 import { decodeKeyset, encodeKeyset } from './keyset-format.ts'
+import { LABELS } from './labels.ts'
 import { CELLS } from './test-support.ts'
 
 const PYTHON = '/usr/bin/python3'
@@ -151,6 +152,18 @@ describe('vectors', () => {
   test('the kept records open, or are refused for the reason given', () => opensAll(readJson(KEPT, 'records.json')))
 
   test('the kept keysets open', () => opensKeysets(readJson(KEPT, 'keyset.json')))
+
+  test('the worked example of docs/formats.md is the first vector, and its labels are the ones in use', () => {
+    const text = readFileSync(join(import.meta.dirname, '../../../../docs/formats.md'), 'utf8')
+    const { records, keyset } = readJson(KEPT, 'records.json') as RecordVectors
+    const { address, sealed, etag, key } = records[0]!
+    for (const part of [address, etag, key, keyset.addressKey, keyset.keys[0]!.secret]) assert.ok(text.includes(part))
+    // The record stands there in lines; what follows two spaces is a remark.
+    const block = text.slice(text.indexOf('The record, 106 bytes')).split('\n\n')[1]!
+    assert.equal(block.replace(/\s{2,}[a-z]+$/gm, '').replace(/\s/g, ''), sealed)
+    for (const label of Object.values(LABELS))
+      assert.ok(text.includes(`| \`${label.toString('latin1', 0, label.length - 1)}\` |`))
+  })
 
   test('the second implementation agrees with the kept vectors', { skip: missing }, () => {
     assert.equal(python('check', KEPT), '8 records open, 15 are refused, 2 keysets open\n')
