@@ -157,7 +157,7 @@ async function driveRaw(server: Server, mint: Mint): Promise<Source[]> {
   ]) {
     const socket = await connect(server)
     await new Promise((sent) => socket.write(Buffer.from(cut, 'latin1'), sent))
-    socket.resetAndDestroy()
+    socket.destroy()
   }
   const plain = connectTcp(server.ports.public, '127.0.0.1')
   const answered = untilClosed(plain)

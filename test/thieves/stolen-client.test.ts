@@ -142,9 +142,7 @@ describe('a stolen web server', () => {
       for (const method of METHODS) {
         const { status, headers: got, body } = await thief.ask(method, target, { headers })
         assert.deepEqual(
-          scanner.scan([
-            { where: `${method} ${target}`, bytes: Buffer.concat([Buffer.from(JSON.stringify(got)), body]) },
-          ]),
+          scanner.scan([{ where: 'the answer', bytes: Buffer.concat([Buffer.from(JSON.stringify(got)), body]) }]),
           [],
         )
         assert.ok(
