@@ -56,10 +56,11 @@ export class StoreClient {
 
   /** `path`: of the key, with its store. */
   async run(path: string, action: Action): Promise<Report> {
+    const request = this.#request(action)
     let answer: Dispatcher.ResponseData
     let body: Buffer
     try {
-      answer = await this.#client.request({ path, ...this.#request(action) })
+      answer = await this.#client.request({ path, ...request })
       body = Buffer.from(await answer.body.arrayBuffer())
     } catch {
       return 'unknown'

@@ -80,7 +80,7 @@ export class Ledger {
     let write = firstWrite
     for (const key of new Set([...this.#busy, ...others])) {
       const looks: Action[] = [{ kind: 'get' }]
-      if (key.final) looks.push({ kind: 'put', write: NO_WRITE, only: NO_WRITE })
+      if (key.final) looks.push({ kind: 'put', write: write++, only: NO_WRITE })
       if (random.chance(0.3)) looks.push({ kind: 'put', write: write++ }, { kind: 'get' })
       for (const action of looks) {
         const report = await this.#run(client, server, key, action)
