@@ -13,10 +13,13 @@ import type { Peer } from './peer.ts'
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
-/** The client's request id if it is a UUID, else a fresh one. */
-export function requestIdOf(req: IncomingMessage): string {
+const REQUEST_ID = Symbol('request id')
+
+/** The client's request id if it is a UUID, else a fresh one: the same for the answer, the log and the audit. */
+export function requestIdOf(req: IncomingMessage & { [REQUEST_ID]?: string }): string {
   const given = req.headers['x-request-id']
-  return typeof given === 'string' && UUID.test(given) ? given : randomUUID()
+  req[REQUEST_ID] ??= typeof given === 'string' && UUID.test(given) ? given : randomUUID()
+  return req[REQUEST_ID]
 }
 
 export class Exchange implements StoreRequest {

@@ -181,12 +181,16 @@ test('a handshake that takes too long is refused', async (t) => {
   )
 })
 
-test('a connection that is not admitted is closed before HTTP', async (t) => {
-  const { port, lines, requests } = await start(t, { admit: (_, caller) => caller.id !== WIKI })
-  assert.equal((await ask(port, credentials.good)).text, '')
-  assert.match((await ask(port, credentials.goodDns)).text, /200/)
-  assert.equal(requests(), 1)
-  assert.deepEqual(lines, [])
+test('nothing is renegotiated: who a connection belongs to holds for all of it', async (t) => {
+  const { port } = await start(t, { minVersion: 'TLSv1.2' })
+  const socket = connect({ port, host: '127.0.0.1', ca: credentials.ca, ...credentials.good, maxVersion: 'TLSv1.2' })
+  t.after(() => socket.destroy())
+  await once(socket, 'secureConnect')
+  const outcome = await new Promise<string>((done) => {
+    socket.on('error', (error: NodeJS.ErrnoException) => done(error.code ?? ''))
+    socket.renegotiate({}, (error) => done(error === null ? 'renegotiated' : error.message))
+  })
+  assert.match(outcome, /NO_RENEGOTIATION/)
 })
 
 test('without identify a connection has no caller', async (t) => {

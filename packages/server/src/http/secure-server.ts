@@ -26,8 +26,6 @@ export interface Guard {
   readonly listener: 'public' | 'basic' | 'admin'
   /** Who is on a connection; absent: connections have no caller, and requests prove themselves. */
   readonly identify?: (socket: TLSSocket) => Caller | Refusal
-  /** A last word on a connection that has a caller: false closes it (a limit of connections, say), without audit. */
-  readonly admit?: (socket: TLSSocket, caller: Caller) => boolean
   readonly audit: Audit
   /** Handshakes in progress, at most. */
   readonly handshakes: number
@@ -77,9 +75,7 @@ export function createSecureServer(options: ServerOptions, guard: Guard, serve?:
       return false
     }
     callers.set(socket, caller)
-    if (guard.admit?.(socket, caller) !== false) return true
-    socket.destroy()
-    return false
+    return true
   })
   server.removeAllListeners('tlsClientError')
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {

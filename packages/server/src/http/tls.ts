@@ -13,7 +13,7 @@ import type { ServerOptions } from 'node:https'
 import { type Authority, fromDevelopment, readCertificates, readText, TlsRefused } from '../access/authorities.ts'
 
 /** A listener as the configuration names it; paths are absolute. */
-export interface ListenerFiles {
+interface ListenerFiles {
   /** PEM: the server's certificate first, then its chain. */
   readonly certificate: string
   /** PEM, not wrapped. */
