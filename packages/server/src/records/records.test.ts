@@ -74,14 +74,16 @@ describe('records', () => {
     await mismatch(open(keyset), /check cell is not there/, /empty one/)
   })
 
-  test('set-up that was cut off is done again', async () => {
-    const confirm = engine.confirm
-    engine.confirm = () => Promise.reject(new Error('power cut'))
-    await assert.rejects(open(keyset), /power cut/)
-    engine.confirm = confirm
-    await open(keyset)
-    await mismatch(open(Keyset.generate('stores', NOW)), /unknown-key/, /another keyset/)
-  })
+  for (const step of ['put', 'confirm'] as const) {
+    test(`set-up that was cut off at the first ${step} is done again`, async () => {
+      const honest = engine[step]
+      engine[step] = (): Promise<never> => Promise.reject(new Error('power cut'))
+      await assert.rejects(open(keyset), /power cut/)
+      engine[step] = honest as never
+      await open(keyset)
+      await mismatch(open(Keyset.generate('stores', NOW)), /unknown-key/, /another keyset/)
+    })
+  }
 
   test('of two instances that set up one storage at once with different keysets, only one becomes ready', async () => {
     const outcomes = await Promise.allSettled([open(keyset), open(Keyset.generate('stores', NOW))])
