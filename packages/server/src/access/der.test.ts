@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { inDays, issue, makeAuthority, makeRevocationList } from '../cli/pki.ts'
 import { certificateFacts, listFacts, subjectOf } from './der.ts'
 
@@ -49,19 +48,17 @@ test('facts of revocation lists', async () => {
 
 test('damaged bytes are read or refused, and never run away', () => {
   const good = certificateFacts(leaf.raw)
-  fc.assert(
-    fc.property(fc.nat(leaf.raw.length - 1), fc.nat(255), (at, value) => {
+  for (let at = 0; at < leaf.raw.length; at++) {
+    for (const value of [0x00, 0x01, 0x7f, 0x80, 0x84, 0xff, leaf.raw[at]! ^ 1, leaf.raw[at]! ^ 0x20]) {
       const bytes = Buffer.from(leaf.raw)
       bytes[at] = value
       try {
-        const facts = certificateFacts(bytes)
-        assert.deepEqual(Object.keys(facts), Object.keys(good))
+        assert.deepEqual(Object.keys(certificateFacts(bytes)), Object.keys(good))
       } catch (error) {
-        assert.ok(error instanceof RangeError, String(error))
+        assert.ok(error instanceof RangeError, `${at} = ${value}: ${error}`)
       }
-    }),
-    { numRuns: 2000 },
-  )
+    }
+  }
   for (let length = 0; length < leaf.raw.length; length++) {
     assert.throws(() => certificateFacts(leaf.raw.subarray(0, length)), RangeError)
   }

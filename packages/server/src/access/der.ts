@@ -19,6 +19,7 @@ const TAG = {
   integer: 0x02,
   bits: 0x03,
   octets: 0x04,
+  oid: 0x06,
   utc: 0x17,
   time: 0x18,
   sequence: 0x30,
@@ -102,7 +103,7 @@ function* extensionsOf(der: Buffer): Generator<[string, Buffer]> {
   if (wrapper === undefined) return
   for (const extension of children(one(wrapper.content, TAG.sequence))) {
     const parts = children(extension)
-    yield [parts[0]!.content.toString('hex'), one(parts.at(-1)?.whole, TAG.octets).content]
+    yield [one(parts[0]?.whole, TAG.oid).content.toString('hex'), one(parts.at(-1)?.whole, TAG.octets).content]
   }
 }
 

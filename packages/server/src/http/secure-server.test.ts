@@ -97,10 +97,13 @@ test('a certificate with one vouched name is its caller', async (t) => {
 
 for (const { title, shows, rule } of credentials.refused) {
   test(`refused and audited: ${title}`, async (t) => {
-    const { port, lines, rules, requests } = await start(t)
+    const { server, port, lines, rules, requests } = await start(t)
+    const parsers: unknown[] = []
+    server.on('secureConnection', (socket) => parsers.push(Reflect.get(socket, 'parser')))
     const { text } = await ask(port, shows)
     assert.equal(text, '')
     assert.equal(requests(), 0)
+    assert.deepEqual(parsers, rule === 'old-protocol' ? [] : [undefined], 'it never reached HTTP')
     const [line, ...more] = lines
     assert.deepEqual(more, [])
     assert.equal(line?.event, 'handshake-refused')
