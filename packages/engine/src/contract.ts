@@ -31,7 +31,7 @@ export interface Space {
   readonly atomic: Atomicity
   /** Longest TTL a record may ask for, in seconds; 0 = records may live for ever (never in a final space). */
   readonly longestTtl: number
-  /** Largest sealed record, in bytes. */
+  /** Largest sealed record, in bytes; the smallest is 1. */
   readonly maxSize: number
 }
 
@@ -53,7 +53,7 @@ export interface Cell {
 export type Condition = 'absent' | { readonly version: Version }
 
 export interface PutOptions {
-  /** Seconds, a whole number from 1 to the space's `longestTtl`; 0 = for ever, where the space allows it. */
+  /** Seconds, a whole number from 1 to the space's `longestTtl`. Where that is 0, up to `MAX_TTL_SECONDS`, or 0 = for ever. */
   readonly ttl: number
   readonly condition?: Condition
 }
@@ -122,7 +122,10 @@ export interface Capabilities {
  * Every call may reject with the errors of ./errors.ts and with nothing else: a read with `EngineUnavailable`; a write
  * with `EngineUnavailable` only if nothing of it can have happened, else `EngineUnconfirmed`; `EngineStorageFull` when a
  * write is refused for lack of space. A call on a space that was not opened, or against its rules, is a programming error
- * and throws `TypeError` or `RangeError`. Addresses are 32 bytes.
+ * and rejects with `TypeError` or `RangeError`. Addresses are 32 bytes.
+ *
+ * Byte arrays given to a call must not change until it is answered. Byte arrays that come back may be views of a larger
+ * buffer: their own bytes are theirs alone, but their `.buffer` is not.
  */
 export interface Engine {
   readonly capabilities: Capabilities
@@ -159,12 +162,15 @@ export interface Engine {
     deadline: Deadline,
   ): Promise<'written' | 'ended' | 'conflict'>
 
-  /** Gets and ends in one step; of any number of concurrent takes exactly one gets the cell. Needs an atomic space. */
+  /**
+   * Gets and ends in one step, as `end` does also what is absent; of any number of concurrent takes exactly one gets the
+   * cell. Needs an atomic space.
+   */
   take(space: string, address: Uint8Array, deadline: Deadline): Promise<Cell | 'ended' | 'absent'>
 
   /**
    * Ends the address, whether or not it lives. In a final space a marker stays, for the longest TTL the space ever had
-   * plus one day; in a reusable one the address is absent afterwards. `everywhere`: answer `done` only when a quorum of
+   * plus one day, counted from the latest end; in a reusable one the address is absent afterwards. `everywhere`: answer `done` only when a quorum of
    * every datacenter holds it; `pending` means that it is over where that was possible and that the engine sees the rest
    * through by itself, across restarts. An engine within one machine always answers `done`.
    */
