@@ -4,7 +4,8 @@
  * left there is made anew. The certificates beside them are those of the last run.
  *
  * The configuration is what an operator would write: every limit, the skipping of unchanged writes, logging and auditing
- * stay at their defaults. Only sessions live a year, so that a cached database does not expire.
+ * stay at their defaults, but for two: sessions live a year, so that a cached database does not expire, and 128 handshakes
+ * from one address may be in progress, because a load opens its 64 connections all at once.
  */
 import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
@@ -73,6 +74,7 @@ function configuration(secret: string): unknown {
     stores: [{ path: STORE, ttl: '1y', maxTtl: '1y' }],
     keys: { stores: { file: 'keys/stores.json', passphraseFile: 'keys/passphrase' } },
     engine: { embedded: { file: 'db/holdfast.sqlite' } },
+    limits: { handshakes: 256 },
   }
 }
 

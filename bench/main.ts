@@ -60,7 +60,9 @@ async function interleaved<T>(title: string, loads: readonly Load<T>[], seconds:
   for (let round = 0; round <= plan.rounds; round++) {
     for (const [n, load] of loads.entries()) {
       progress(`${title}: ${round === 0 ? 'warm-up' : `round ${round} of ${plan.rounds}`}, ${load.name}`)
-      const result = await load.run(round === 0 ? plan.warmUp : seconds)
+      const result = await load.run(round === 0 ? plan.warmUp : seconds).catch((error: Error) => {
+        throw new Error(`${title}, ${load.name}: ${error.message}`, { cause: error })
+      })
       if (round > 0) runs[n]!.rounds.push(result)
     }
   }

@@ -166,7 +166,7 @@ ${openLoopTable(openLoop)}
 
 ## Size
 
-Measured after the loads above. RSS counts pages of the mapped database file, which the system may take back at will.
+Measured after the loads above. RSS includes what files back, such as Node's own code; the rest is anonymous.
 
 ${sizeTable(results.sizes)}
 `
