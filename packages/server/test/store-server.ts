@@ -263,6 +263,7 @@ export class Wire {
 
   static async open(port: number, name = 'all'): Promise<Wire> {
     const socket = connect({ port, host: '127.0.0.1', ...identity(name) })
+    socket.setNoDelay(true)
     await once(socket, 'secureConnect')
     return new Wire(socket)
   }
@@ -317,8 +318,14 @@ export class Wire {
   }
 
   #more(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#news = resolve
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(new Error(`nothing came for 10 s after ${JSON.stringify(this.#received.toString('latin1'))}`))
+      }, 10_000)
+      this.#news = () => {
+        clearTimeout(timer)
+        resolve()
+      }
     })
   }
 }

@@ -7,13 +7,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Caller } from '../access/caller.ts'
 import type { ProblemCode } from '../common/problems.ts'
 import type { StoreRequest } from '../stores/exchange.ts'
-import { readBody, refuseDeclared } from './body.ts'
+import { hasBody, readBody, refuseDeclared } from './body.ts'
 import type { Limits, Share } from './limits.ts'
 import type { Peer } from './peer.ts'
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
 const REQUEST_ID = Symbol('request id')
+
+const NOTHING = Buffer.alloc(0)
 
 /** The client's request id if it is a UUID, else a fresh one: the same for the answer, the log and the audit. */
 export function requestIdOf(req: IncomingMessage & { [REQUEST_ID]?: string }): string {
@@ -71,6 +73,8 @@ export class Exchange implements StoreRequest {
   }
 
   async body(limit: number): Promise<Buffer | ProblemCode> {
+    // node does not even emit 'end' for a request without a body.
+    if (!hasBody(this.req)) return NOTHING
     const reserve = (bytes: number) => {
       const fits = this.#limits.reserve(this.share, bytes)
       if (fits) this.#reserved += bytes

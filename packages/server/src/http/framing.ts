@@ -21,7 +21,10 @@ export function answerBrokenFraming(server: Server, metrics: Metrics): void {
     const peer = Peer.of(socket as TLSSocket)
     // Bytes after an answer that closes are not looked at. No peer: the handshake failed.
     if (peer?.closed) return
-    if (peer === undefined || error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+    if (peer === undefined || error.code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy()
+      return
+    }
     const code = CODES[error.code ?? ''] ?? 'bad_request'
     if (peer.stopReading !== undefined) {
       // The newest request is the broken one; it gets this as its answer, which closes.
@@ -38,7 +41,10 @@ export function answerBrokenFraming(server: Server, metrics: Metrics): void {
   // A tunnel is not a thing that is served here.
   server.on('connect', (_req, socket) => {
     const peer = Peer.of(socket as TLSSocket)
-    if (peer === undefined || peer.closed || peer.owed > 0) return void socket.destroy()
+    if (peer === undefined || peer.closed || peer.owed > 0) {
+      socket.destroy()
+      return
+    }
     peer.closed = true
     refuse(peer.socket, 'bad_request', metrics)
   })

@@ -36,8 +36,6 @@ export interface PublicListenerOptions {
 export interface PublicListener {
   /** Resolves with the port. */
   listen(port: number, host: string): Promise<number>
-  /** Calls `entitled` with each connection; those it denies are closed, after the answer they are owed. */
-  review(entitled: (socket: TLSSocket) => boolean): void
   /** Accepts nothing new, finishes what is in flight, and after `ms` closes what is left. */
   drain(ms: number): Promise<void>
 }
@@ -97,10 +95,6 @@ export function createPublicListener(options: PublicListenerOptions): PublicList
           resolve((server.address() as AddressInfo).port)
         })
       }),
-
-    review(entitled) {
-      for (const peer of peers) if (!entitled(peer.socket)) peer.retire()
-    },
 
     drain: (ms) =>
       new Promise((resolve) => {

@@ -26,7 +26,7 @@ export class Peer {
   newest: ServerResponse | undefined
   /** Requests that are not answered. */
   owed = 0
-  /** Close after the newest answer: its certificate or grants are gone, or the server stops. */
+  /** Close after the newest answer: it is one connection too many, its framing is broken, or the server stops. */
   retired = false
   /** An answer that closes was given, or the framing broke: nothing more is obeyed. */
   closed = false

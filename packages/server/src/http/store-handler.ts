@@ -14,7 +14,7 @@ import { answer, STORE_METHODS } from '../stores/routes.ts'
 import type { Store } from '../stores/service.ts'
 import { hasBody } from './body.ts'
 import { Exchange, requestIdOf } from './exchange.ts'
-import type { Limits } from './limits.ts'
+import type { Limits, Share } from './limits.ts'
 import type { Metrics } from './metrics.ts'
 import { Peer } from './peer.ts'
 import { problemBody, problemHeaders } from './problems.ts'
@@ -67,25 +67,40 @@ export class Front {
     if (peer.closed) return
     peer.newest = res
     peer.owed++
-    const { limits } = this.#options
+    const refused = this.#begin(req, res, peer, expects)
+    if (refused === undefined) return
+    this.#problem(req, res, peer, refused, requestIdOf(req))
+    this.#options.metrics.request(req.method!, PROBLEMS[refused].status, 0)
+  }
+
+  /** Hands the request over, or says why it is refused without looking any further. */
+  #begin(req: IncomingMessage, res: ServerResponse, peer: Peer, expects: Expectation): ProblemCode | undefined {
+    const { base, limits, metrics } = this.#options
     const caller = this.#identify(req, peer)
-    if (caller === undefined) return this.#refuse(req, res, peer, 'not_authorized')
+    if (caller === undefined) return 'not_authorized'
     const { share } = peer
     if (share === undefined) {
       peer.retired = true
-      return this.#refuse(req, res, peer, 'overloaded')
+      return 'overloaded'
     }
-    if (expects === 'unknown') return this.#refuse(req, res, peer, 'bad-expectation')
-    if (req.headers.host === undefined && req.httpVersion === '1.1') return this.#refuse(req, res, peer, 'bad_request')
+    if (expects === 'unknown') return 'bad-expectation'
+    if (req.headers.host === undefined && req.httpVersion === '1.1') return 'bad_request'
     const url = originForm(req)
-    const { base } = this.#options
     const end = url.startsWith(base) ? url.indexOf('/', base.length) : -1
     const place = end < 0 ? undefined : this.#places.get(url.slice(base.length, end))
-    if (place === undefined || !url.startsWith('v1/', end + 1)) return this.#other(req, res, peer, expects)
+    if (place === undefined || !url.startsWith('v1/', end + 1)) {
+      if (!limits.enter(share)) return 'overloaded'
+      this.#other(req, res, peer, share, expects)
+      return undefined
+    }
     const rawKey = url.slice(end + '/v1/'.length)
-    if (!isOneSegment(rawKey)) return this.#refuse(req, res, peer, 'not_found')
-    if (!limits.enter(share)) return this.#overloaded(req, res, peer, place)
+    if (!isOneSegment(rawKey)) return 'not_found'
+    if (!limits.enter(share)) {
+      metrics.storeRequest(place.index, peer.label, req.method!, 'overloaded')
+      return 'overloaded'
+    }
     void this.#serve(new Exchange(req, res, peer, caller, share, rawKey, limits, expects === 'continue'), place)
+    return undefined
   }
 
   #identify(req: IncomingMessage, peer: Peer): Caller | undefined {
@@ -131,17 +146,6 @@ export class Front {
     metrics.storeRequest(place.index, peer.label, method, outcome)
   }
 
-  #overloaded(req: IncomingMessage, res: ServerResponse, peer: Peer, place: Place): void {
-    this.#refuse(req, res, peer, 'overloaded')
-    this.#options.metrics.storeRequest(place.index, peer.label, req.method!, 'overloaded')
-  }
-
-  /** Answers a problem without looking any further. */
-  #refuse(req: IncomingMessage, res: ServerResponse, peer: Peer, code: ProblemCode): void {
-    this.#problem(req, res, peer, code, requestIdOf(req))
-    this.#options.metrics.request(req.method!, PROBLEMS[code].status, 0)
-  }
-
   #problem(req: IncomingMessage, res: ServerResponse, peer: Peer, code: ProblemCode, requestId: string): void {
     const headers = problemHeaders(code)
     if (code === 'method-not-allowed') headers.push('Allow', STORE_METHODS)
@@ -168,10 +172,8 @@ export class Front {
   }
 
   /** A request that is not a store's counts and is limited like any other. */
-  #other(req: IncomingMessage, res: ServerResponse, peer: Peer, expects: Expectation): void {
+  #other(req: IncomingMessage, res: ServerResponse, peer: Peer, share: Share, expects: Expectation): void {
     const { limits, metrics, fallback } = this.#options
-    const share = peer.share!
-    if (!limits.enter(share)) return this.#refuse(req, res, peer, 'overloaded')
     const startedAt = performance.now()
     res.once('close', () => {
       limits.leave(share)
