@@ -6,7 +6,7 @@
 import { resolve } from 'node:path'
 import { runLoad } from './pinned.ts'
 import { cpuSeconds, endedChildrenCpuSeconds } from './procfs.ts'
-import { CONNECTIONS, KEY_PREFIX, SATURATION_KEYS } from './workload.ts'
+import { CONNECTIONS, KEY_PREFIX } from './workload.ts'
 
 /** One round of one load. */
 export interface Round {
@@ -26,6 +26,8 @@ export interface WrkTarget {
   readonly port: number
   /** The whole Authorization header. */
   readonly authorization: string
+  /** Records to choose from. */
+  readonly keys: number
   /** Percent of the requests that write. */
   readonly writes: number
 }
@@ -37,7 +39,7 @@ export async function wrkRound(target: WrkTarget, seconds: number): Promise<Roun
   const output = await runLoad('wrk', [
     ...['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '-s', resolve(import.meta.dirname, 'wrk.lua')],
     `https://127.0.0.1:${target.port}${KEY_PREFIX}`,
-    ...['--', String(SATURATION_KEYS), String(target.writes), target.authorization],
+    ...['--', String(target.keys), String(target.writes), target.authorization],
   ])
   const cpu = cpuSeconds(target.pid) - before
   const line = /^RESULT (.*)$/m.exec(output)?.[1]

@@ -84,7 +84,7 @@ test('an answer that is not 2xx ends the open loop and wrk alike', { skip }, asy
   const refusing: RequestListener = (_request, response) => response.writeHead(503, { 'content-length': 0 }).end()
   await serving(refusing, async (port) => {
     await assert.rejects(openLoopRound(options(port)), /not 2xx: HTTP\/1\.1 503/)
-    const target = { pid: process.pid, port, authorization: 'Basic eA==', writes: 0 }
+    const target = { pid: process.pid, port, authorization: 'Basic eA==', keys: 100, writes: 0 }
     await assert.rejects(wrkRound(target, 1), /errors \{"status":[1-9]\d*,"connect":0/)
   })
 })
@@ -99,7 +99,7 @@ test('wrk loads the yardstick with reads and writes, and its CPU is counted', { 
   const args = [program, pki.certificate, pki.key, pki.authority]
   const server = await startServer(process.execPath, args, /^constant ready (\d+) (\d+)$/)
   try {
-    const target = { pid: server.pid, port: Number(server.ready[1]), authorization: 'Basic eA==' }
+    const target = { pid: server.pid, port: Number(server.ready[1]), authorization: 'Basic eA==', keys: 100 }
     for (const writes of [0, 50, 100]) {
       const round = await wrkRound({ ...target, writes }, 1)
       assert.ok(round.rate > 100 && round.p50 > 0 && round.p99 >= round.p50, JSON.stringify(round))
