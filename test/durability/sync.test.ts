@@ -79,6 +79,8 @@ async function traced(
   })
   const server = new Server(site, program, await whenReady(program))
   const connection = new Connection(server)
+  // The handshake and what follows it (session tickets) are over when the first answer is there.
+  assert.equal(await connection.ask('GET', '/sessions/v1/nothing'), 404)
   for (const [what, expected, ...ask] of script) assert.equal(await connection.ask(...ask), expected, what)
   // Killed before it sees the connection close, so that the last answer is the last thing on it.
   process.kill(program.lines().find((line) => line.msg === 'ready')!.pid as number, 'SIGKILL')
@@ -89,8 +91,9 @@ async function traced(
     connection.localPort,
     join(site.folder, 'db/holdfast.sqlite-wal'),
   )
-  assert.equal(exchanges.length, script.length + 1, 'a handshake, and one exchange a request')
-  return exchanges.slice(1)
+  const early = exchanges.length - script.length
+  assert.ok(early === 2 || early === 3, `a handshake of one or two flights, the first request, ${script.length} more`)
+  return exchanges.slice(early)
 }
 
 describe('an answer waits for its fsync', { skip }, () => {

@@ -50,6 +50,11 @@ describe('durable', () => {
     assert.deepEqual(judge(...opened, opened[0]!, request, logWrite, sync, answer), [undefined])
   })
 
+  test('killed while it answered', () => {
+    assert.deepEqual(judge(...opened, request, logWrite, sync, answer.replace('= 240', '= ?')), [undefined])
+    assert.equal(judge(...opened, request, logWrite, sync.replace('= 0', '= ?'), answer).filter(Boolean).length, 1)
+  })
+
   test('other connections do not count', () => {
     assert.deepEqual(
       judge(...opened, request.replace('50974', '50975'), logWrite, answer.replace('50974', '50975')),

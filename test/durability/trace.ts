@@ -45,7 +45,7 @@ function* eventsOf(trace: string): Generator<Event> {
     if (thread === undefined || text === undefined) continue
     const resumed = /^<\.\.\. \w+ resumed>.*= (-?\d+)/.exec(text)
     const begun = /^(\w+)\((.*) <unfinished \.\.\.>$/.exec(text)
-    const whole = /^(\w+)\((.*)\) += (-?\d+)(.*)$/.exec(text)
+    const whole = /^(\w+)\((.*)\) += (-?\d+|\?)(.*)$/.exec(text)
     if (resumed) {
       const call = unfinished.get(thread)
       if (call) yield { call, at: 'end', result: Number(resumed[1]) }
@@ -56,7 +56,8 @@ function* eventsOf(trace: string): Generator<Event> {
     } else if (whole) {
       const call = describeCall(whole[1]!, whole[1] === 'openat' ? whole[4]! : whole[2]!)
       yield { call, at: 'begin' }
-      yield { call, at: 'end', result: Number(whole[3]) }
+      // A thread that was killed in the call shows no result.
+      if (whole[3] !== '?') yield { call, at: 'end', result: Number(whole[3]) }
     }
   }
 }
