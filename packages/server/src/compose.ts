@@ -16,6 +16,7 @@ import { version } from './common/version.ts'
 import { ConfigError } from './config/problems.ts'
 import type { Mode } from './config/rules.ts'
 import type { Config } from './config/schema.ts'
+import { EmbeddedEngine } from './engines/embedded/embedded-engine.ts'
 import { MemoryEngine } from './engines/memory/memory-engine.ts'
 import { createAdmin } from './http/admin.ts'
 import { requestIdOf } from './http/exchange.ts'
@@ -40,7 +41,7 @@ export interface Running {
 /** Resolves when every listener accepts. Rejects with errors made to be read, or with a fault. */
 export async function compose(config: Config, mode: Mode, log: Logger): Promise<Running> {
   await using opened = new AsyncDisposableStack()
-  const authorities = readAuthorities(config.authorities, mode)
+  const authorities = await readAuthorities(config.authorities, mode)
   const audit = openAudit(config, opened)
   const keyset = await loadKeyset(config)
   const engine = opened.adopt(makeEngine(config), (engine) => engine.close())
@@ -147,9 +148,8 @@ async function loadKeyset({ keys }: Config): Promise<Keyset> {
   return loadKeysetFile(file, 'stores', { passphrase: await readPassphraseFile(passphraseFile) })
 }
 
-/** TODO: the embedded engine, once it is there. */
-function makeEngine(_config: Config): Engine {
-  return new MemoryEngine()
+function makeEngine({ engine }: Config): Engine {
+  return engine.embedded === undefined ? new MemoryEngine() : new EmbeddedEngine(engine.embedded)
 }
 
 /** What the engine cannot hold is an error of the configuration, told before anything is opened. */
