@@ -78,15 +78,11 @@ test('init and serve: from the commented file to a server that answers', async (
   }
   const file = join(root, 'holdfast.yaml')
   const text = readFileSync(file, 'utf8')
-    .replaceAll(/#port: \d+/g, 'port: 0')
-    .replaceAll('spiffe://example.org/mediawiki', 'spiffe://example.org/all')
-    .replace('networks: [10.0.0.0/8]', 'networks: [127.0.0.0/8]')
-  writeFileSync(file, text.replaceAll(/^( *)port: 0$/gm, '$1port: 0'))
+  writeFileSync(file, text.replaceAll(/#port: 844[34]/g, 'port: 0').replace('org/mediawiki', 'org/all'))
   const program = holdfast(['serve', '--config', file])
   t.after(() => program.stop('SIGKILL'))
   const ports = await whenReady(program)
   const { certificate, key } = site.certificates.all
-  const { Client } = await import('../support/client.ts')
   const connectWith = { ca: site.authority.certificate, cert: certificate, key }
   const client = new Client(`https://localhost:${ports.public}`, connectWith, 1)
   assert.equal((await client.put('/sessions/v1/a', 'value')).status, 201)

@@ -21,23 +21,44 @@ export interface Ending {
   readonly signal: NodeJS.Signals | null
 }
 
+/** What any wait may take, in ms: far more than is needed, so that only a hang reaches it. */
+const PATIENCE_MS = 60_000
+
 export class Program {
   readonly child: ChildProcess
   stdout = ''
   stderr = ''
-  readonly ended: Promise<Ending>
+  readonly #closed: Promise<Ending>
+  /** Resolved and made anew whenever something was printed, and at the end. */
+  #news = Promise.withResolvers<void>()
 
-  /** `command` is run as it is; {@link holdfast} runs our own. */
+  /**
+   * `command` is run as it is; {@link holdfast} runs our own. It has a process group of its own, so that a kill reaches
+   * whatever it started, and so that nothing of it outlives the tests.
+   */
   constructor(command: readonly string[], options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {}) {
     const [file, ...args] = command
-    this.child = spawn(file!, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+    this.child = spawn(file!, args, { ...options, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
     this.child.stdout!.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text
+      this.#tell()
     })
     this.child.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text
+      this.#tell()
     })
-    this.ended = once(this.child, 'close').then(([code, signal]) => ({ code, signal }))
+    const killAll = () => this.#killGroup()
+    process.once('exit', killAll)
+    this.#closed = once(this.child, 'close').then(([code, signal]) => {
+      process.removeListener('exit', killAll)
+      this.#tell()
+      return { code, signal }
+    })
+  }
+
+  /** Its end, with all it printed. Fails if that takes a minute from now. */
+  get ended(): Promise<Ending> {
+    return this.#within('its end', this.#closed)
   }
 
   /** The JSON lines of standard output: the log's, and with `audit` the audit's. */
@@ -52,27 +73,48 @@ export class Program {
 
   /** Waits until `find` gives something of what was printed so far; fails if the program ends or a minute passes. */
   async until<T>(what: string, find: (program: Program) => T | undefined): Promise<T> {
-    const limit = AbortSignal.timeout(60_000)
     for (;;) {
       const found = find(this)
       if (found !== undefined) return found
-      const over = this.child.exitCode !== null || this.child.signalCode !== null
-      if (over || limit.aborted) {
-        const why = over ? `it ended with ${this.child.exitCode ?? this.child.signalCode}` : 'a minute passed'
-        throw new Error(`waiting for ${what}: ${why}\n${this.stdout}\n${this.stderr}`)
-      }
-      await Promise.race([
-        once(this.child.stdout!, 'data', { signal: limit }),
-        once(this.child.stderr!, 'data', { signal: limit }),
-        this.ended,
-      ]).catch(() => {})
+      const { exitCode, signalCode } = this.child
+      if (exitCode !== null || signalCode !== null) throw this.#failed(what, `it ended with ${exitCode ?? signalCode}`)
+      await this.#within(what, this.#news.promise)
     }
   }
 
-  /** SIGTERM unless said otherwise; resolves when it is gone and all it printed was read. */
-  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Ending> {
-    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill(signal)
+  /** SIGTERM unless said otherwise, SIGKILL also to what it started; resolves as {@link ended}. */
+  stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Ending> {
+    if (signal === 'SIGKILL') this.#killGroup()
+    else this.child.kill(signal)
     return this.ended
+  }
+
+  #tell(): void {
+    this.#news.resolve()
+    this.#news = Promise.withResolvers()
+  }
+
+  #killGroup(): void {
+    try {
+      process.kill(-this.child.pid!, 'SIGKILL')
+    } catch {
+      // Nobody of it is left.
+    }
+  }
+
+  async #within<T>(what: string, promise: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        this.#killGroup()
+        reject(this.#failed(what, `${PATIENCE_MS} ms passed`))
+      }, PATIENCE_MS)
+    })
+    return Promise.race([promise, late]).finally(() => clearTimeout(timer))
+  }
+
+  #failed(what: string, why: string): Error {
+    return new Error(`waiting for ${what}: ${why}\n${this.stdout}\n${this.stderr}`)
   }
 }
 
