@@ -16,20 +16,24 @@ export function createService(fault: TellFault): FastifyInstance {
     exposeHeadRoutes: true,
     frameworkErrors: (_error, request, reply) => problem(request, reply, 'not_found'),
   })
-  // Nothing here takes a body; one that comes is not parsed, so it cannot be refused in words that are not ours.
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', (_request, _payload, done) => done(null))
+  // Nothing here takes a body, so methods that may have one are answered before Fastify looks for it.
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.method !== 'GET' && request.method !== 'HEAD') return missing(app, request, reply)
+  })
   app.setErrorHandler((error, request, reply) => {
     fault(error, requestIdOf(request.raw))
     return problem(request, reply, 'server_error')
   })
-  app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?', 1)[0]!
-    if (!app.hasRoute({ method: 'GET', url: path })) return problem(request, reply, 'not_found')
-    reply.header('Allow', 'GET, HEAD')
-    return problem(request, reply, 'method-not-allowed')
-  })
+  app.setNotFoundHandler((request, reply) => missing(app, request, reply))
   return app
+}
+
+/** No such route, or not with this method. */
+function missing(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const path = request.url.split('?', 1)[0]!
+  if (!app.hasRoute({ method: 'GET', url: path })) return problem(request, reply, 'not_found')
+  reply.header('Allow', 'GET, HEAD')
+  return problem(request, reply, 'method-not-allowed')
 }
 
 export function problem(request: FastifyRequest, reply: FastifyReply, code: ProblemCode): FastifyReply {
@@ -39,5 +43,6 @@ export function problem(request: FastifyRequest, reply: FastifyReply, code: Prob
     .code(status)
     .headers({ 'X-Content-Type-Options': 'nosniff', 'Cache-Control': 'no-store' })
     .type('application/problem+json')
-    .send(problemBody(code, requestIdOf(request.raw)))
+    // As bytes: to a string Fastify would add a charset, which this type does not have.
+    .send(Buffer.from(problemBody(code, requestIdOf(request.raw))))
 }
