@@ -21,9 +21,13 @@ const VERSION_BLOCK = 1_000_000
 const SWEEP_SLICE = 200
 const BACKLOG_LIMIT = 10_000
 /** Bytes written, roughly, after which the write-ahead log is copied back into the file. */
-const CHECKPOINT_BYTES = 4 * 1024 * 1024
+const CHECKPOINT_BYTES = 16 * 1024 * 1024
 /** What a write costs in the log beside its own bytes: the pages of its row, of its index entry, and of their parents. */
 const WRITE_OVERHEAD = 8192
+
+/** How long a group waits for another process to release the file. */
+const LOCK_MS = 1000
+const SLEEP = new Int32Array(new SharedArrayBuffer(4))
 
 export class Commits {
   readonly figures: WriterFigures = { commits: 0, operations: 0, swept: 0, backlog: 0, floor: 0, fault: '' }
@@ -32,7 +36,7 @@ export class Commits {
   readonly #tally: Tally
   readonly #cells: CellWrites
   readonly #rows: RowWrites
-  readonly #unusedPages: StatementSync
+  readonly #size: StatementSync
   readonly #cellBacklog: StatementSync
   readonly #rowBacklog: StatementSync
   #nextVersion = 0
@@ -43,12 +47,14 @@ export class Commits {
     this.#db = db
     // Checkpoints run between commits instead of inside them; this is only the backstop.
     db.exec('PRAGMA wal_autocheckpoint = 16000')
+    db.exec('PRAGMA busy_timeout = 0')
     this.#freeSpace = new FreeSpace(options.file, options.minFree)
     this.#tally = new Tally(db)
     this.#cells = new CellWrites(db, this.#tally, () => ++this.#nextVersion)
     this.#rows = new RowWrites(db, this.#tally)
-    this.#unusedPages = db.prepare(
-      'SELECT freelist_count * page_size AS bytes FROM pragma_freelist_count, pragma_page_size',
+    this.#size = db.prepare(
+      `SELECT page_count * page_size AS size, freelist_count * page_size AS unused
+       FROM pragma_page_count, pragma_freelist_count, pragma_page_size`,
     )
     const backlog = (table: string) =>
       db.prepare(
@@ -64,7 +70,9 @@ export class Commits {
     const wanted = writes.filter((write) => write.deadline > now)
     const outcomes = new Map<number, Outcome>()
     try {
-      this.figures.floor = this.#freeSpace.floor(Number(this.#unusedPages.get()?.bytes))
+      const { size, unused } = this.#size.get() ?? {}
+      this.#freeSpace.look(Number(size), Number(unused))
+      this.figures.floor = this.#freeSpace.floor
       this.#commit(wanted, outcomes)
     } catch (error) {
       this.note(error)
@@ -105,7 +113,8 @@ export class Commits {
 
   /** Copies the write-ahead log back into the file once enough has been written. Nobody waits for it. */
   checkpoint(): void {
-    if (this.#written < CHECKPOINT_BYTES) return
+    // When space is short the log must not grow: copied back, it is written again from its start.
+    if (this.#written < CHECKPOINT_BYTES && !this.#freeSpace.tight) return
     this.#written = 0
     this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)')
   }
@@ -167,7 +176,7 @@ export class Commits {
   }
 
   #transaction(work: () => void): void {
-    this.#db.exec('BEGIN IMMEDIATE')
+    this.#begin()
     try {
       work()
       this.#tally.write()
@@ -181,6 +190,23 @@ export class Commits {
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
       throw sqliteCode(error) === SQLITE.FULL ? error : new CommitFailed(describeFault(error))
+    }
+  }
+
+  /**
+   * Takes the file's write lock. SQLite's own waiting polls ever more seldom, so that a process that writes without
+   * pause would keep another one waiting for long; this asks every millisecond.
+   */
+  #begin(): void {
+    const until = performance.now() + LOCK_MS
+    for (;;) {
+      try {
+        this.#db.exec('BEGIN IMMEDIATE')
+        return
+      } catch (error) {
+        if (sqliteCode(error) !== SQLITE.BUSY || performance.now() > until) throw error
+        Atomics.wait(SLEEP, 0, 0, 1)
+      }
     }
   }
 

@@ -33,5 +33,5 @@ export function sqliteCode(error: unknown): number {
 export function describeFault(error: unknown): string {
   const code = sqliteCode(error)
   if (code !== 0) return NAMES.get(code) ?? `SQLite error ${code}`
-  return error instanceof Error ? error.name : 'unknown error'
+  return error instanceof RangeError ? 'a record is damaged' : 'a fault outside SQLite'
 }

@@ -45,7 +45,7 @@ export interface RemoveWrite extends Common {
 
 export type Write = PutWrite | EndWrite | AppendWrite | RemoveWrite
 
-export interface TakenCell {
+interface TakenCell {
   readonly sealed: Uint8Array
   readonly version: number
   readonly expiresAt: number

@@ -38,6 +38,7 @@ const LARGE_BYTES = 32 * 1024
 const CACHE_KIB = 64 * 1024
 /** Rows read in one go, between which the event loop turns. */
 const ROW_SLICE = 1000
+const NOTHING = new Uint8Array(0)
 const FIRST_ORDER = Uint8Array.of(0)
 /** Sorts after every order of 64 bytes. */
 const AFTER_LAST_ORDER = new Uint8Array(65).fill(0xff)
@@ -128,36 +129,13 @@ export class Reader {
     const size = 32 - Math.clz32(end - start - 1)
     const slots: (number | null)[] = new Array(1 << size).fill(null)
     for (let i = start; i < end; i++) slots[i - start] = waiting[i]!.slot
-    let joined: Uint8Array | null
+    const answers: (Answer | undefined)[] = []
     try {
-      joined = (this.#groups[size - 1]!.get(...slots) as unknown as [Uint8Array | null])[0]
+      const joined = (this.#groups[size - 1]!.get(...slots) as unknown as [Uint8Array | null])[0]
+      if (!walk(waiting, start, end, now, joined ?? NOTHING, answers)) return false
     } catch {
       return false
     }
-    const records = joined === null ? undefined : new RecordReader(joined)
-    const total = joined === null ? 0 : joined.length
-    const answers: (Answer | undefined)[] = []
-    let at = 0
-    for (let i = start; i < end; i++) {
-      const { slot, space, address } = waiting[i]!
-      let answer: Answer | undefined = 'absent'
-      if (records !== undefined && at < total && records.slot(at) === slot) {
-        for (let following = 1; following > 0; ) {
-          following = records.following(at)
-          const length = records.length(at)
-          if (length === 0) {
-            // Only the header of a large row came along.
-            answer = undefined
-            at += HEADER_BYTES
-            break
-          }
-          if (records.isAt(at, space, address)) answer = answerAt(records, at, now)
-          at += length
-        }
-      }
-      answers.push(answer)
-    }
-    if (at !== total) return false
     for (let i = start; i < end; i++) {
       const answer = answers[i - start]
       const one = waiting[i]!
@@ -192,6 +170,38 @@ function prepareGroup(db: DatabaseSync, size: number): StatementSync {
   )
   statement.setReturnArrays(true)
   return statement
+}
+
+/** Tells the records apart; an answer is undefined where only a header came along. False: it did not come out even. */
+function walk(
+  waiting: readonly Waiting[],
+  start: number,
+  end: number,
+  now: number,
+  joined: Uint8Array,
+  answers: (Answer | undefined)[],
+): boolean {
+  const records = new RecordReader(joined)
+  let at = 0
+  for (let i = start; i < end; i++) {
+    const { slot, space, address } = waiting[i]!
+    let answer: Answer | undefined = 'absent'
+    if (at < joined.length && records.slot(at) === slot) {
+      for (let following = 1; following > 0; ) {
+        if (records.isCut(at)) {
+          answer = undefined
+          at += HEADER_BYTES
+          break
+        }
+        following = records.following(at)
+        const length = records.length(at)
+        if (records.isAt(at, space, address)) answer = answerAt(records, at, now)
+        at += length
+      }
+    }
+    answers.push(answer)
+  }
+  return at === joined.length
 }
 
 function answerIn(row: Uint8Array, wanted: Waiting, now: number): Answer {

@@ -37,8 +37,16 @@ export class RecordReader {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   }
 
+  /** Throws `RangeError` if the record does not lie whole within the bytes: the file is damaged. */
   length(at: number): number {
-    return this.#view.getUint32(at)
+    const length = this.#view.getUint32(at)
+    if (length < HEADER_BYTES || at + length > this.bytes.length) throw new RangeError('a record is damaged')
+    return length
+  }
+
+  /** Only the header of a large row is here. */
+  isCut(at: number): boolean {
+    return this.#view.getUint32(at) === 0
   }
 
   space(at: number): number {
