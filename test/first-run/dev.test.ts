@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { Client } from '../support/client.ts'
 import { holdfast, type Program, whenReady } from '../support/process.ts'
 import { Site } from '../support/site.ts'
 

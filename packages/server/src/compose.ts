@@ -2,12 +2,15 @@
  * The one place where the house is put together: from a checked configuration to a running server. What opens first
  * closes last, and a start that fails half-way closes what it opened.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
+import { createServer as createSecureServer, type ServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Engine } from '@holdfast/engine'
+import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { Access } from './access/access.ts'
-import { readAuthorities } from './access/authorities.ts'
+import { type Authority, readAuthorities } from './access/authorities.ts'
 import { Caller } from './access/caller.ts'
 import { Audit, type Sink } from './audit/audit.ts'
 import { networkOf } from './audit/network.ts'
@@ -21,12 +24,13 @@ import { MemoryEngine } from './engines/memory/memory-engine.ts'
 import { createAdmin } from './http/admin.ts'
 import { requestIdOf } from './http/exchange.ts'
 import { Health } from './http/health.ts'
+import { InstanceMetrics } from './http/instance-metrics.ts'
 import { Limits } from './http/limits.ts'
 import { createPublicListener, type PublicListener } from './http/listener.ts'
 import { Metrics } from './http/metrics.ts'
 import type { Peer } from './http/peer.ts'
 import { createPublic } from './http/public.ts'
-import { readListenerTls } from './http/tls.ts'
+import { type ListenerTls, readListenerTls } from './http/tls.ts'
 import { type Keyset, loadKeysetFile, Records, readPassphraseFile } from './records/index.ts'
 import { storeSpace } from './stores/rules.ts'
 import { Store } from './stores/service.ts'
@@ -42,6 +46,7 @@ export interface Running {
 export async function compose(config: Config, mode: Mode, log: Logger): Promise<Running> {
   await using opened = new AsyncDisposableStack()
   const authorities = await readAuthorities(config.authorities, mode)
+  const tls = readTls(config, mode, authorities)
   const audit = openAudit(config, opened)
   const keyset = await loadKeyset(config)
   const engine = opened.adopt(makeEngine(config), (engine) => engine.close())
@@ -61,26 +66,34 @@ export async function compose(config: Config, mode: Mode, log: Logger): Promise<
     version,
     limits,
   })
+  const certificates = [
+    ...Object.entries(tls).map(([listener, { expires }]) => ({ name: `listener ${listener}`, expires })),
+    ...authorities.map(({ name, expires }) => ({ name: `authority ${name}`, expires })),
+  ]
+  const { registry } = metrics
+  const instance = await InstanceMetrics.register({ registry, engine, records, audit, certificates })
   const fault = (err: unknown, requestId: string) => log.error({ err, requestId }, 'fault in a request')
+
+  const admin = createAdmin({ health, registry, hosts: config.admin.hosts, fault })
+  const adminPort = await listenAdmin(admin, config, tls.admin, opened)
+
   const pages = await createPublic({ health, version, base: config.base, fault })
   opened.defer(() => pages.close())
-
-  /** A listener for stores. With `basic`, requests prove who sent them, and connections prove nothing. */
-  function storeListener(name: 'public' | 'basic', files: Config['listen']): PublicListener {
+  const listeners: PublicListener[] = []
+  opened.defer(async () => {
+    await Promise.all(listeners.map((listener) => listener.drain(config.timeouts.drain)))
+  })
+  /** With secrets, requests prove who sent them; with certificates, connections do. */
+  async function listen(name: 'public' | 'basic', options: ServerOptions, { port, host }: Config['listen']) {
     const isBasic = name === 'basic'
-    const tls = readListenerTls(isBasic ? 'basicListen' : 'listen', {
-      files,
-      ...(!isBasic && { authorities }),
-      handshakeTimeout: config.timeouts.handshake,
-      development: mode.development,
-    })
-    return createPublicListener({
-      tls: tls.options,
+    const listener = createPublicListener({
+      tls: options,
       guard: {
         listener: name,
         ...(!isBasic && { identify: (socket) => access.identify(socket) }),
         audit,
         handshakes: config.limits.handshakes,
+        onRefused: (rule) => instance.handshakeRefused(name, rule),
       },
       front: {
         base: config.base,
@@ -89,7 +102,7 @@ export async function compose(config: Config, mode: Mode, log: Logger): Promise<
         limits,
         metrics,
         ...(isBasic && { identify: (req, peer) => identifyBasic(access, audit, req, peer) }),
-        fallback: (req: IncomingMessage, res: ServerResponse) => pages.routing(req, res),
+        fallback: (req, res) => pages.routing(req, res),
         fault,
       },
       limits,
@@ -98,27 +111,16 @@ export async function compose(config: Config, mode: Mode, log: Logger): Promise<
       headBytes: config.limits.headBytes,
       connections: config.limits.connections,
     })
-  }
-
-  const listeners: PublicListener[] = []
-  async function start(name: 'public' | 'basic', files: Config['listen']): Promise<number> {
-    const listener = storeListener(name, files)
-    const port = await listener.listen(files.port, files.host)
+    const listens = await listener.listen(port, host)
     listeners.push(listener)
-    return port
+    return listens
   }
-  opened.defer(async () => {
-    await Promise.all(listeners.map((listener) => listener.drain(config.timeouts.drain)))
-  })
-  const admin = createAdmin({ health, registry: metrics.registry, hosts: config.admin.hosts, fault })
-  await admin.listen({ port: config.admin.port, host: config.admin.host })
-  opened.defer(() => admin.close())
-
   const ports = {
-    public: await start('public', config.listen),
-    ...(config.basicListen && { basic: await start('basic', config.basicListen) }),
-    admin: (admin.server.address() as AddressInfo).port,
+    public: await listen('public', tls.public.options, config.listen),
+    ...(tls.basic && config.basicListen && { basic: await listen('basic', tls.basic.options, config.basicListen) }),
+    admin: adminPort,
   }
+
   limits.start()
   health.started()
   audit.record({ event: 'start', version })
@@ -131,6 +133,44 @@ export async function compose(config: Config, mode: Mode, log: Logger): Promise<
       await closing.disposeAsync()
     },
   }
+}
+
+/** The TLS of every listener that has any, by its name. */
+function readTls(config: Config, { development }: Mode, authorities: readonly Authority[]) {
+  const { listen, basicListen, admin, timeouts } = config
+  const common = { handshakeTimeout: timeouts.handshake, development }
+  const { certificate, key } = admin
+  return {
+    public: readListenerTls('listen', { ...common, files: listen, authorities }),
+    ...(basicListen && { basic: readListenerTls('basicListen', { ...common, files: basicListen }) }),
+    ...(certificate !== undefined &&
+      key !== undefined && {
+        admin: readListenerTls('admin', { ...common, files: { certificate, key, minVersion: 'TLSv1.3' } }),
+      }),
+  }
+}
+
+/** Plain HTTP where there is no TLS, which the configuration allows on loopback alone. Resolves with the port. */
+async function listenAdmin(
+  app: FastifyInstance,
+  { admin, timeouts }: Config,
+  tls: ListenerTls | undefined,
+  opened: AsyncDisposableStack,
+): Promise<number> {
+  await app.ready()
+  opened.defer(() => app.close())
+  const serve: RequestListener = (req, res) => app.routing(req, res)
+  const options = { headersTimeout: timeouts.head, requestTimeout: timeouts.request }
+  const server =
+    tls === undefined ? createServer(options, serve) : createSecureServer({ ...options, ...tls.options }, serve)
+  server.listen(admin.port, admin.host)
+  await once(server, 'listening')
+  opened.defer(async () => {
+    server.close()
+    server.closeAllConnections()
+    await once(server, 'close')
+  })
+  return (server.address() as AddressInfo).port
 }
 
 function openAudit({ audit }: Config, opened: AsyncDisposableStack): Audit {
