@@ -122,7 +122,7 @@ const files = {
   key: put('server-key.pem', pair.key),
   minVersion: 'TLSv1.3' as const,
 }
-const authorities = readAuthorities([
+const authorities = await readAuthorities([
   { name: 'test', certificate: put('ca.pem', authority.certificate), vouchesFor: ['spiffe://example.org'] },
 ])
 const shown = new Map<string, ConnectionOptions>([['', { ca: authority.certificate }]])

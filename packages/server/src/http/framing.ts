@@ -33,9 +33,12 @@ export function answerBrokenFraming(server: Server, metrics: Metrics): void {
       return
     }
     peer.closed = true
-    const tell = () => refuse(peer.socket, code, metrics)
-    if (peer.newest === undefined || peer.newest.writableFinished) tell()
-    else peer.newest.once('finish', tell)
+    const { newest } = peer
+    // What is broken may be the rest of a request that has its answer. Another would be taken for the answer to the next.
+    const answered = newest !== undefined && !newest.req.complete
+    const tell = () => (answered ? peer.socket.destroySoon() : refuse(peer.socket, code, metrics))
+    if (newest === undefined || newest.writableFinished) tell()
+    else newest.once('finish', tell)
   })
 
   // A tunnel is not a thing that is served here.

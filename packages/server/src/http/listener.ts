@@ -63,6 +63,9 @@ export function createPublicListener(options: PublicListenerOptions): PublicList
   )
   // Beyond some number node would drop headers silently, conditions among them; the size of the head bounds them.
   server.maxHeadersCount = 0
+  // A peer that reads nothing, or is gone without a word, keeps neither its connection nor the answers waiting for it.
+  // Whoever is only slow to send has had its 408 by then.
+  server.timeout = timeouts.request + 2 * CHECK_MS
   server.maxConnections = options.connections + guard.handshakes
   server.on('request', (req, res) => front.handle(req, res, 'nothing'))
   server.on('checkContinue', (req, res) => front.handle(req, res, 'continue'))

@@ -39,10 +39,11 @@ function missing(app: FastifyInstance, request: FastifyRequest, reply: FastifyRe
 export function problem(request: FastifyRequest, reply: FastifyReply, code: ProblemCode): FastifyReply {
   const { status, retryAfter } = PROBLEMS[code]
   if (retryAfter !== undefined) reply.header('Retry-After', String(retryAfter))
+  // As bytes: to a string Fastify would add a charset, which this type does not have.
+  const body = Buffer.from(problemBody(code, requestIdOf(request.raw)))
   return reply
     .code(status)
     .headers({ 'X-Content-Type-Options': 'nosniff', 'Cache-Control': 'no-store' })
     .type('application/problem+json')
-    // As bytes: to a string Fastify would add a charset, which this type does not have.
-    .send(Buffer.from(problemBody(code, requestIdOf(request.raw))))
+    .send(body)
 }

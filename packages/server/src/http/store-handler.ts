@@ -90,7 +90,7 @@ export class Front {
     const place = end < 0 ? undefined : this.#places.get(url.slice(base.length, end))
     if (place === undefined || !url.startsWith('v1/', end + 1)) {
       if (!limits.enter(share)) return 'overloaded'
-      this.#other(req, res, peer, share, expects)
+      this.#other(req, res, peer, share)
       return undefined
     }
     const rawKey = url.slice(end + '/v1/'.length)
@@ -171,20 +171,20 @@ export class Front {
     return true
   }
 
-  /** A request that is not a store's counts and is limited like any other. */
-  #other(req: IncomingMessage, res: ServerResponse, peer: Peer, share: Share, expects: Expectation): void {
+  /** A request that is not a store's counts and is limited like any other. No such request takes a body yet. */
+  #other(req: IncomingMessage, res: ServerResponse, peer: Peer, share: Share): void {
     const { limits, metrics, fallback } = this.#options
     const startedAt = performance.now()
     res.once('close', () => {
       limits.leave(share)
       peer.owed--
+      if (peer.retired) peer.retire()
       metrics.request(req.method!, res.statusCode, performance.now() - startedAt)
     })
     if (peer.retired || hasBody(req)) {
       peer.closed = true
       res.setHeader('Connection', 'close')
     }
-    if (expects === 'continue') res.writeContinue()
     fallback(req, res)
   }
 }
