@@ -60,7 +60,7 @@ export function assertCell(answer: Cell | 'ended' | 'absent', sealed: Uint8Array
 export function onEngine(
   make: Make,
   test: (engine: Engine, clock: Clock, subject: Subject) => Promise<void>,
-  needs: { readonly shape?: Shape; readonly atomic?: Atomicity; readonly durable?: true } = {},
+  needs: { readonly shape?: Shape; readonly atomic?: Atomicity } = {},
 ): (context: TestContext) => Promise<void> {
   return async (context) => {
     const clock = new Clock()
@@ -68,7 +68,6 @@ export function onEngine(
     try {
       const { shapes, atomic } = subject.engine.capabilities
       const offered = SPACES.filter((one) => shapes.includes(one.shape) && atomic.includes(one.atomic))
-      if (needs.durable && subject.reopen === undefined) return context.skip('keeps nothing')
       if (needs.shape && !shapes.includes(needs.shape)) return context.skip(`no ${needs.shape}`)
       if (needs.atomic && !atomic.includes(needs.atomic)) return context.skip(`no atomic: ${needs.atomic}`)
       await subject.engine.open(offered)

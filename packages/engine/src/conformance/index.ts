@@ -4,7 +4,7 @@
  *     conformance('memory', async ({ now }) => {
  *       const engine = new MemoryEngine({ now })
  *       return { engine, close: () => engine.close() }
- *     })
+ *     }, { durable: false })
  *
  * It does not test what only the storage can do: losing a node, filling a disk, dying between acknowledgement and
  * reopening. Those tests belong to the engine.
@@ -16,15 +16,18 @@ import { testConditions } from './conditions.ts'
 import { testExpiry } from './expiry.ts'
 import { testFinality } from './finality.ts'
 import type { Make } from './harness.ts'
-import { testLifecycle } from './lifecycle.ts'
+import { testLifecycle, testReopening } from './lifecycle.ts'
 import { testModels } from './model.ts'
 import { testRows } from './rows.ts'
 import { testRules } from './rules.ts'
 
 export type { Make, Subject } from './harness.ts'
 
-/** Registers the whole suite for the engines that `make` makes. */
-export function conformance(name: string, make: Make): void {
+/**
+ * Registers the whole suite for the engines that `make` makes. `durable`: they keep what they acknowledged, and their
+ * subjects can be reopened.
+ */
+export function conformance(name: string, make: Make, { durable }: { readonly durable: boolean }): void {
   describe(`conformance of the ${name} engine`, () => {
     describe('rules of spaces', () => testRules(make))
     describe('cells', () => testCells(make))
@@ -33,7 +36,10 @@ export function conformance(name: string, make: Make): void {
     describe('expiry', () => testExpiry(make))
     describe('row lists', () => testRows(make))
     describe('concurrency', () => testConcurrency(make))
-    describe('lifecycle', () => testLifecycle(make))
+    describe('lifecycle', () => {
+      testLifecycle(make)
+      if (durable) testReopening(make)
+    })
     describe('against a model', () => testModels(make))
   })
 }

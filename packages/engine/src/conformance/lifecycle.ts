@@ -65,49 +65,44 @@ export function testLifecycle(make: Make): void {
       assert.equal(new Set(stats.map(({ name }) => name)).size, stats.length)
     }),
   )
+}
 
+/** For engines that keep what they acknowledged. */
+export function testReopening(make: Make): void {
   test(
     'what was acknowledged is there after the storage was opened anew',
-    onEngine(
-      make,
-      async (engine, clock, subject) => {
-        const [living, ended] = [address(), address()]
-        const brief = space('store:brief', { final: true, longestTtl: 5 * DAY })
-        await engine.open([brief])
-        await engine.confirm([FINAL.id, brief.id])
-        await engine.put(FINAL.id, living, bytes('living'), { ttl: 60 }, soon())
-        await engine.end(FINAL.id, ended, { everywhere: true }, soon())
-        const before = assertCell(await engine.get(FINAL.id, living, soon()), bytes('living'))
+    onEngine(make, async (engine, clock, subject) => {
+      const [living, ended] = [address(), address()]
+      const brief = space('store:brief', { final: true, longestTtl: 5 * DAY })
+      await engine.open([brief])
+      await engine.confirm([FINAL.id, brief.id])
+      await engine.put(FINAL.id, living, bytes('living'), { ttl: 60 }, soon())
+      await engine.end(FINAL.id, ended, { everywhere: true }, soon())
+      const before = assertCell(await engine.get(FINAL.id, living, soon()), bytes('living'))
 
-        const again = await subject.reopen!()
-        const shorter = { ...brief, longestTtl: DAY }
-        const { fresh } = await again.open([FINAL, REUSABLE, shorter])
-        assert.deepEqual(fresh, [REUSABLE.id])
-        assert.deepEqual(assertCell(await again.get(FINAL.id, living, soon()), bytes('living')), before)
-        assert.equal(await again.put(FINAL.id, ended, bytes('late'), { ttl: 60 }, soon()), 'ended')
-        // No version comes back, though the engine started anew.
-        await again.put(FINAL.id, living, bytes('anew'), { ttl: 60 }, soon())
-        const after = assertCell(await again.get(FINAL.id, living, soon()), bytes('anew'))
-        assert.notEqual(after.version, before.version)
-        // The longest TTL is remembered too.
-        await again.end(brief.id, ended, { everywhere: true }, soon())
-        clock.forward(6 * DAY - 1)
-        assert.equal(await again.get(brief.id, ended, soon()), 'ended')
-      },
-      { durable: true },
-    ),
+      const again = await subject.reopen!()
+      const shorter = { ...brief, longestTtl: DAY }
+      const { fresh } = await again.open([FINAL, REUSABLE, shorter])
+      assert.deepEqual(fresh, [REUSABLE.id])
+      assert.deepEqual(assertCell(await again.get(FINAL.id, living, soon()), bytes('living')), before)
+      assert.equal(await again.put(FINAL.id, ended, bytes('late'), { ttl: 60 }, soon()), 'ended')
+      // No version comes back, though the engine started anew.
+      await again.put(FINAL.id, living, bytes('anew'), { ttl: 60 }, soon())
+      const after = assertCell(await again.get(FINAL.id, living, soon()), bytes('anew'))
+      assert.notEqual(after.version, before.version)
+      // The longest TTL is remembered too.
+      await again.end(brief.id, ended, { everywhere: true }, soon())
+      clock.forward(6 * DAY - 1)
+      assert.equal(await again.get(brief.id, ended, soon()), 'ended')
+    }),
   )
 
   test(
     'rules of spaces are held after the storage was opened anew',
-    onEngine(
-      make,
-      async (_engine, _clock, subject) => {
-        const again = await subject.reopen!()
-        await assert.rejects(again.open([{ ...FINAL, final: false }]))
-        await again.open([FINAL])
-      },
-      { durable: true },
-    ),
+    onEngine(make, async (_engine, _clock, subject) => {
+      const again = await subject.reopen!()
+      await assert.rejects(again.open([{ ...FINAL, final: false }]))
+      await again.open([FINAL])
+    }),
   )
 }

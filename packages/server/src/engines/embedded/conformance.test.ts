@@ -4,21 +4,25 @@ import { join } from 'node:path'
 import { conformance } from '@holdfast/engine/conformance'
 import { EmbeddedEngine } from './embedded-engine.ts'
 
-conformance('embedded', async ({ now }) => {
-  const folder = mkdtempSync(join(tmpdir(), 'holdfast-embedded-'))
-  const options = { file: join(folder, 'holdfast.db'), now, minFree: { writes: 0, ends: 0 } }
-  const engine = new EmbeddedEngine(options)
-  let current = engine
-  return {
-    engine,
-    reopen: async () => {
-      await current.close()
-      current = new EmbeddedEngine(options)
-      return current
-    },
-    close: async () => {
-      await current.close()
-      rmSync(folder, { recursive: true })
-    },
-  }
-})
+conformance(
+  'embedded',
+  async ({ now }) => {
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-embedded-'))
+    const options = { file: join(folder, 'holdfast.db'), now, minFree: { writes: 0, ends: 0 } }
+    const engine = new EmbeddedEngine(options)
+    let current = engine
+    return {
+      engine,
+      reopen: async () => {
+        await current.close()
+        current = new EmbeddedEngine(options)
+        return current
+      },
+      close: async () => {
+        await current.close()
+        rmSync(folder, { recursive: true })
+      },
+    }
+  },
+  { durable: true },
+)
