@@ -4,19 +4,32 @@
  * compares them with the files, so the reference cannot be out of date.
  */
 
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { REFUSALS } from '../packages/server/src/access/refusals.ts'
 import { EVENTS, FIELDS, fieldsOf } from '../packages/server/src/audit/events.ts'
 import { makeProgram } from '../packages/server/src/cli/program.ts'
 import { PROBLEM_CODES, PROBLEMS, problemType } from '../packages/server/src/common/problems.ts'
+import { version } from '../packages/server/src/common/version.ts'
 import type { Field } from '../packages/server/src/config/fields.ts'
 import { wanted } from '../packages/server/src/config/read.ts'
 import { configFields } from '../packages/server/src/config/schema.ts'
+import { EmbeddedEngine } from '../packages/server/src/engines/embedded/embedded-engine.ts'
+import { MemoryEngine } from '../packages/server/src/engines/memory/memory-engine.ts'
+import { Health } from '../packages/server/src/http/health.ts'
+import { InstanceMetrics } from '../packages/server/src/http/instance-metrics.ts'
+import { Limits } from '../packages/server/src/http/limits.ts'
+import { Metrics } from '../packages/server/src/http/metrics.ts'
+import { createPublic } from '../packages/server/src/http/public.ts'
 
 /** Text of every page, by file name. */
 export async function referencePages(): Promise<ReadonlyMap<string, string>> {
   const pages: [file: string, title: string, body: string][] = [
     ['configuration.md', 'Configuration', configuration()],
+    ['http.md', 'HTTP', await http()],
     ['errors.md', 'Errors', errors()],
+    ['metrics.md', 'Metrics', await metrics()],
     ['audit.md', 'Audit', audit()],
     ['cli.md', 'Command line', commandLine()],
   ]
@@ -90,6 +103,93 @@ value, a secret, a whole address or a URL. Bounded events are counted once they 
     `## Fields\n\n${table(['field', 'type', 'meaning'], fields)}`,
     `## Rules\n\nWhat \`rule\` of a refusal says.\n\n${table(['rule', 'meaning'], rules)}`,
   ].join('\n\n')
+}
+
+/** The stores' routes and the service's own, from the document that /openapi.json answers. */
+async function http(): Promise<string> {
+  const health = new Health(new MemoryEngine())
+  const app = await createPublic({ health, version, base: '/', fault: () => {} })
+  const { paths } = (await app.inject('/openapi.json')).json() as { paths: Paths }
+  await app.close()
+  const intro = `The same as \`/openapi.json\`, which the server answers together with \`/docs\`. Every connection is TLS with a client certificate, or on
+the basic listener with a secret in each request. Errors are explained in [errors](errors.md).`
+  const parts = Object.entries(paths).flatMap(([path, { parameters = [], ...methods }]) =>
+    Object.entries(methods).map(([method, operation]) => {
+      const takes = [...parameters, ...(operation.parameters ?? [])].map((one) => [
+        code(one.name),
+        one.in,
+        one.description,
+      ])
+      const answers = Object.entries(operation.responses ?? {}).map(([status, { description, headers = {} }]) => {
+        return [status, codesOrWords(description), Object.keys(headers).map(code).join(' ')]
+      })
+      return [
+        `## ${method.toUpperCase()} ${path}\n\n${operation.summary}.`,
+        ...(takes.length > 0 ? [table(['parameter', 'in', 'meaning'], takes)] : []),
+        table(['answer', 'meaning', 'headers'], answers),
+      ].join('\n\n')
+    }),
+  )
+  return [intro, ...parts].join('\n\n')
+}
+
+/** A description that lists problems becomes links to them. */
+function codesOrWords(description: string): string {
+  const codes = [...description.matchAll(/^`([\w-]+)`: /gm)].map(([, name]) => `[${code(name!)}](errors.md#${name})`)
+  return codes.length > 0 ? codes.join(' ') : description
+}
+
+interface Operation {
+  readonly summary: string
+  readonly parameters?: readonly Parameter[]
+  readonly responses?: Readonly<Record<string, { readonly description: string; readonly headers?: object }>>
+}
+interface Parameter {
+  readonly name: string
+  readonly in: string
+  readonly description: string
+}
+type Paths = Readonly<
+  Record<string, Readonly<Record<string, Operation>> & { readonly parameters?: readonly Parameter[] }>
+>
+
+/** What the registry of a server holds that runs on the embedded engine. */
+async function metrics(): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-docs-'))
+  const engine = new EmbeddedEngine({ file: join(folder, 'db.sqlite') })
+  await engine.open([])
+  const { registry } = new Metrics({ stores: [], callers: [], version, limits: new Limits(LIMITS) })
+  const records = { keyUsage: () => [] }
+  await InstanceMetrics.register({ registry, engine, records, audit: { failed: 0 }, certificates: [] })
+  await engine.close()
+  rmSync(folder, { recursive: true })
+  const rows = registry
+    .getMetricsAsArray()
+    .map((metric) => metric as unknown as MetricRow)
+    .filter(({ name }) => !/^(nodejs|process)_/.test(name))
+    .map(({ name, type, help, labelNames = [] }) => [code(name), type ?? 'gauge', labelNames.map(code).join(' '), help])
+  const intro = `\`/metrics\` on the admin listener, in the text format of Prometheus. \`http_*\` and \`kask_build_info\` are Kask's, name by name and
+label by label. Labels come from the configuration and from fixed lists, so no client can make new ones; a caller that no grant
+names is \`unknown\`, a method that is not served \`other\`. Beside these there are the usual \`process_*\` and \`nodejs_*\`.`
+  return `${intro}\n\n${table(['metric', 'type', 'labels', 'meaning'], rows)}`
+}
+
+interface MetricRow {
+  readonly name: string
+  readonly type?: string
+  readonly help: string
+  readonly labelNames?: readonly string[]
+}
+
+/** No figure of them is shown. */
+const LIMITS = {
+  requests: 1,
+  requestsPerCaller: 1,
+  requestsSaturated: 1,
+  connections: 1,
+  connectionsPerCaller: 1,
+  bodyBytes: 1,
+  bodyBytesPerCaller: 1,
 }
 
 /** The help of every command, as the program prints it. */

@@ -50,12 +50,14 @@ export class Tally {
   readonly help: string
   readonly type = 'counter'
   readonly aggregator = 'sum'
+  readonly labelNames: readonly string[]
   readonly #grid: Grid
   readonly #cells: Float64Array
 
   constructor(registry: Registry, name: string, help: string, labels: Labels) {
     this.name = name
     this.help = help
+    this.labelNames = labels.map(([name]) => name)
     this.#grid = new Grid(labels)
     this.#cells = new Float64Array(this.#grid.size)
     register(registry, this)
@@ -85,6 +87,7 @@ export class Durations {
   readonly help: string
   readonly type = 'histogram'
   readonly aggregator = 'sum'
+  readonly labelNames: readonly string[]
   readonly #grid: Grid
   /** For each cell how many fell into each bucket, and beyond the last. */
   readonly #buckets: Float64Array
@@ -93,6 +96,7 @@ export class Durations {
   constructor(registry: Registry, name: string, help: string, labels: Labels) {
     this.name = name
     this.help = help
+    this.labelNames = labels.map(([name]) => name)
     this.#grid = new Grid(labels)
     this.#buckets = new Float64Array(this.#grid.size * (BOUNDS.length + 1))
     this.#sums = new Float64Array(this.#grid.size)
