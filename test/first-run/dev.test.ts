@@ -1,5 +1,6 @@
 /** `holdfast dev` where it must refuse, and `init` and `serve` as the way from trying to running. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -62,11 +63,50 @@ test('a client that stays silent does not hold up the end for longer than the dr
   const program = holdfast(['dev', '--port', '0', '--data', folder(t)])
   const port = Number(await ready(program))
   const silent = connect(port, '127.0.0.1').on('error', () => {})
-  await new Promise((done) => silent.once('connect', done))
+  await once(silent, 'connect')
   const before = performance.now()
   assert.equal((await program.stop()).code, 0)
   assert.ok(performance.now() - before < 8000)
   silent.destroy()
+})
+
+test('a second signal, later, ends at once what still drains', async (t) => {
+  const program = holdfast(['dev', '--port', '0', '--data', folder(t)])
+  const port = Number(await ready(program))
+  const silent = connect(port, '127.0.0.1').on('error', () => {})
+  await once(silent, 'connect')
+  program.child.kill('SIGTERM')
+  await program.until('the stop', (it) => it.audit().find((line) => line.event === 'stop'))
+  await new Promise((done) => setTimeout(done, 1100))
+  assert.equal(program.child.exitCode, null, 'it drains')
+  assert.deepEqual(await program.stop('SIGTERM'), { code: 1, signal: null })
+  silent.destroy()
+})
+
+test('a fault that nobody expected ends with 1 and a log line without its message', async (t) => {
+  const data = folder(t)
+  writeFileSync(join(data, 'fault.mjs'), "process.on('SIGUSR2', () => { throw new RangeError('enwiki:s3cr3t') })")
+  const env = { NODE_OPTIONS: `--import=${join(data, 'fault.mjs')}` }
+  const program = holdfast(['dev', '--port', '0', '--data', data], { env })
+  await ready(program)
+  program.child.kill('SIGUSR2')
+  assert.deepEqual(await program.ended, { code: 1, signal: null })
+  const line = program.lines().find(({ level }) => level === 'fatal') as { err: { type: string } }
+  assert.equal(line.err.type, 'RangeError')
+  assert.ok(!`${program.stdout}${program.stderr}`.includes('s3cr3t'))
+})
+
+test('a reader of its output that goes away does not stop it', async (t) => {
+  const data = folder(t)
+  const program = holdfast(['dev', '--port', '0', '--data', data])
+  const port = Number(await ready(program))
+  program.child.stdout?.destroy()
+  const read = (name: string) => readFileSync(join(data, 'tls', name), 'utf8')
+  const identity = { ca: read('ca.pem'), cert: read('client.pem'), key: read('client-key.pem') }
+  const client = new Client(`https://localhost:${port}`, identity, 1)
+  for (let i = 0; i < 3; i++) assert.equal((await client.delete(`/sessions/v1/${i}`)).status, 204, 'audited each time')
+  await client.close()
+  assert.equal((await program.stop()).code, 0)
 })
 
 test('init and serve: from the commented file to a server that answers', async (t) => {

@@ -17,7 +17,6 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { stringify } from 'yaml'
 import { type Issued, type IssuingAuthority, inDays, issue, makeAuthority } from '../../packages/server/src/cli/pki.ts'
 import { createKeysetFile, Keyset } from '../../packages/server/src/records/index.ts'
 import { Client } from './client.ts'
@@ -111,7 +110,8 @@ export class Site {
       engine: { embedded: { file: 'db/holdfast.sqlite' } },
     }
     change(draft)
-    this.write('holdfast.yaml', stringify(draft))
+    // JSON is YAML.
+    this.write('holdfast.yaml', JSON.stringify(draft, null, 2))
   }
 
   /** A file of the folder, for its owner alone. */

@@ -13,6 +13,7 @@ import { parseConfig } from '../config/load.ts'
 import { ConfigError } from '../config/problems.ts'
 import { isLoopback } from '../config/rules.ts'
 import { DEV_CALLER, prepare } from './dev-files.ts'
+import { invocation } from './invocation.ts'
 import { runServer } from './run-server.ts'
 
 export interface DevOptions {
@@ -28,7 +29,7 @@ export async function dev(options: DevOptions): Promise<number> {
   if (!isLoopback(options.host)) {
     throw new ConfigError([
       `--host ${options.host}: development mode listens on loopback only, because its keys are not protected.\n` +
-        '  For a server that others reach: holdfast init',
+        `  For a server that others reach: ${invocation} init FOLDER`,
     ])
   }
   const folder = resolve(options.data)
@@ -92,7 +93,7 @@ ${curl} ${url}
 
 Next, send the first line once more: 409, because a session that was ended stays ended.
 Probes and metrics: http://localhost:${ports.admin}/readyz?verbose and /metrics
-For production: holdfast init
+For production: ${invocation} init FOLDER
 
 ${styleText('bold', `Ready on ${origin}`)} (Ctrl-C stops it)
 `

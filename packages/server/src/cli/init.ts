@@ -11,6 +11,7 @@ import { sampleConfig } from '../config/sample.ts'
 import { configFields } from '../config/schema.ts'
 import { createKeysetFile, Keyset } from '../records/index.ts'
 import { EXIT } from './exit.ts'
+import { invocation } from './invocation.ts'
 
 const HEAD = `Holdfast. Every key of the configuration is here, with its meaning and its range.
 Lines that begin with # and a space are prose; a # without a space switches a setting off, and what it shows is the default.
@@ -49,7 +50,7 @@ Next:
   1. Put the server's certificate and key, and your authority's certificate, into ${join(root, 'tls')}
      as server.pem, server-key.pem and ca.pem.
   2. In holdfast.yaml, say which names the authority vouches for and who is granted what.
-  3. holdfast serve --config ${files.config}
+  3. ${invocation} serve --config ${files.config}
 `)
   return EXIT.stopped
 }

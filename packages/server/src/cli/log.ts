@@ -8,7 +8,7 @@ import { withoutSecrets } from './exit.ts'
 /** Standard output may be closed early (`holdfast dev | head`); that must not stop the server. */
 process.stdout.on('error', () => {})
 
-export const writeOut = (line: string): void => {
+const writeOut = (line: string): void => {
   process.stdout.write(line)
 }
 

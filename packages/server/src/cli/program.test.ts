@@ -11,7 +11,10 @@ import { loadKeysetFile, readPassphraseFile } from '../records/index.ts'
 const MAIN = join(import.meta.dirname, 'main.ts')
 
 function holdfast(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, npm_lifecycle_event: '' },
+  })
   return { code: status, stdout, stderr }
 }
 
@@ -50,6 +53,13 @@ for (const [args, says] of MISTAKES) {
     assert.equal(stdout, '')
   })
 }
+
+test('an old Node gets a sentence, not a stack trace', () => {
+  const older = 'data:text/javascript,Object.defineProperty(process.versions,"node",{value:"22.21.0"})'
+  const { status, stderr } = spawnSync(process.execPath, ['--import', older, MAIN, 'dev'], { encoding: 'utf8' })
+  assert.equal(status, 2)
+  assert.match(stderr, /^holdfast needs Node 24 or newer; this is Node 22\.21\.0 \(/)
+})
 
 test('init makes a configuration, a passphrase and a keyset that belong together', async (t) => {
   const path = join(folder(t), 'new')

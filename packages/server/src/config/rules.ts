@@ -110,6 +110,8 @@ function limits({ limits, stores }: Config, tell: Tell): void {
       tell(`limits.${name}PerCaller`, `is more than limits.${name}, so it limits nothing: lower it`)
     }
   }
+  if (limits.requestsSaturated > limits.requests)
+    tell('limits.requestsSaturated', 'is more than limits.requests: lower it')
   for (const [index, store] of stores.entries()) {
     if (store.maxValue > limits.bodyBytesPerCaller) {
       tell(
