@@ -70,9 +70,7 @@ export class Commits {
     const wanted = writes.filter((write) => write.deadline > now)
     const outcomes = new Map<number, Outcome>()
     try {
-      const { size, unused } = this.#size.get() ?? {}
-      this.#freeSpace.look(Number(size), Number(unused))
-      this.figures.floor = this.#freeSpace.floor
+      this.#lookForSpace()
       this.#commit(wanted, outcomes)
     } catch (error) {
       this.note(error)
@@ -82,6 +80,7 @@ export class Commits {
 
   /** Removes one slice of what has expired by `now` (Unix ms); says whether more is left. */
   sweep(now: number): boolean {
+    this.#lookForSpace()
     let cells = 0
     let rows = 0
     this.#transaction(() => {
@@ -117,6 +116,12 @@ export class Commits {
     if (this.#written < CHECKPOINT_BYTES && !this.#freeSpace.tight) return
     this.#written = 0
     this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)')
+  }
+
+  #lookForSpace(): void {
+    const { size, unused } = this.#size.get() ?? {}
+    this.#freeSpace.look(Number(size), Number(unused))
+    this.figures.floor = this.#freeSpace.floor
   }
 
   #commit(writes: readonly Write[], outcomes: Map<number, Outcome>): void {

@@ -109,12 +109,12 @@ function onSmallDisk(
 ): (context: TestContext) => Promise<void> {
   return async (context) => {
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-full-'))
-    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', folder]).status === 0
+    const mounted = spawnSync('/bin/mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', folder]).status === 0
     try {
       if (!mounted) return context.skip('mounting a small file system needs root')
       await run(folder)
     } finally {
-      if (mounted) spawnSync('umount', [folder])
+      if (mounted) spawnSync('/bin/umount', [folder])
       rmSync(folder, { recursive: true })
     }
   }
