@@ -18,16 +18,12 @@ export interface AdminOptions {
 
 /** Answers /livez, /readyz (with `?verbose` check by check) and /metrics. */
 export function createAdmin({ health, registry, hosts, fault }: AdminOptions): FastifyInstance {
-  const app = createService(fault)
+  const app = createService(fault, ['GET'])
   const allowed = new Set(hosts.map((host) => host.toLowerCase()))
 
   app.addHook('onRequest', async (request, reply) => {
     const host = (request.headers.host ?? '').toLowerCase().replace(/:\d+$/, '')
     if (!allowed.has(host)) return problem(request, reply, 'unknown-host')
-    if (request.method !== 'GET') {
-      reply.header('Allow', 'GET')
-      return problem(request, reply, 'method-not-allowed')
-    }
   })
 
   app.get('/livez', async (_request, reply) => reply.type('text/plain; charset=utf-8').send('ok\n'))

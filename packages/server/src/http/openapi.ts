@@ -23,10 +23,11 @@ const ProblemSchema = Type.Object(
     title: Type.String(),
     detail: Type.String({ description: 'What is wrong and how to mend it.' }),
     instance: Type.String({ format: 'uri', description: 'urn:uuid: and the request id.' }),
-    code: Type.Union(
-      PROBLEM_CODES.map((code) => Type.Literal(code)),
-      { description: 'The name of this problem; it keeps its meaning for ever.' },
-    ),
+    code: Type.Unsafe<ProblemCode>({
+      type: 'string',
+      enum: PROBLEM_CODES,
+      description: 'The name of this problem; it keeps its meaning for ever.',
+    }),
     status: Type.Integer(),
   },
   { description: 'A problem (RFC 9457)' },

@@ -19,7 +19,7 @@ export interface PublicOptions {
 
 /** Ready to route requests when it resolves. */
 export async function createPublic({ health, version, base, fault }: PublicOptions): Promise<FastifyInstance> {
-  const app = createService(fault)
+  const app = createService(fault, ['GET', 'HEAD'])
   await app.register(swagger, openApi(version, base))
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true })
 

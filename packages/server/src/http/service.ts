@@ -10,15 +10,16 @@ import { problemBody } from './problems.ts'
 /** Told of faults in this program; an error of it holds no request. */
 export type TellFault = (error: unknown, requestId: string) => void
 
-export function createService(fault: TellFault): FastifyInstance {
+/** `methods`: all that are served here; a path that exists answers others with 405. */
+export function createService(fault: TellFault, methods: readonly string[]): FastifyInstance {
   const app = fastify({
     logger: false,
-    exposeHeadRoutes: true,
+    exposeHeadRoutes: methods.includes('HEAD'),
     frameworkErrors: (_error, request, reply) => problem(request, reply, 'not_found'),
   })
   // Nothing here takes a body, so methods that may have one are answered before Fastify looks for it.
   app.addHook('onRequest', async (request, reply) => {
-    if (request.method !== 'GET' && request.method !== 'HEAD') return missing(app, request, reply)
+    if (!methods.includes(request.method)) return missing(app, request, reply)
   })
   app.setErrorHandler((error, request, reply) => {
     fault(error, requestIdOf(request.raw))
@@ -32,7 +33,7 @@ export function createService(fault: TellFault): FastifyInstance {
 function missing(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const path = request.url.split('?', 1)[0]!
   if (!app.hasRoute({ method: 'GET', url: path })) return problem(request, reply, 'not_found')
-  reply.header('Allow', 'GET, HEAD')
+  reply.header('Allow', app.hasRoute({ method: 'HEAD', url: path }) ? 'GET, HEAD' : 'GET')
   return problem(request, reply, 'method-not-allowed')
 }
 

@@ -84,11 +84,11 @@ describe("Kask's requests", () => {
 }
 `,
     )
-    for (const [request, code] of [
-      [['PUT', fresh(), {}, ''], 'empty-body'],
-      [['GET', `${fresh()}?x=1`], 'query-string'],
+    for (const [method, target, code] of [
+      ['PUT', fresh(), 'empty-body'],
+      ['GET', `${fresh()}?x=1`, 'query-string'],
     ] as const) {
-      const answer = await ask(...request)
+      const answer = await ask(method, target, {}, '')
       const { type, title, detail, status, ...rest } = JSON.parse(answer.body.toString())
       assert.deepEqual(
         { type, title, detail, status, code: rest.code },
