@@ -60,12 +60,14 @@ export function createSecureServer(options: ServerOptions, guard: Guard, serve?:
 
   // Events are taken from the listeners of node:https, so that what is refused never reaches HTTP.
   intercept(server, 'connection', (socket: Socket) => {
+    if (isGone(socket)) return false
     if (handshakes.begin(socket)) return true
     refuse({ refused: 'too-many-handshakes' }, socket.remoteAddress)
     socket.destroy()
     return false
   })
   intercept(server, 'secureConnection', (socket: TLSSocket) => {
+    if (isGone(socket)) return false
     handshakes.end(socket)
     if (guard.identify === undefined) return true
     const caller = guard.identify(socket)
@@ -86,6 +88,16 @@ export function createSecureServer(options: ServerOptions, guard: Guard, serve?:
     socket.destroy()
   })
   return server
+}
+
+/**
+ * Closes a socket whose peer has reset it already. It has no address any more, so its handshake could not be found again
+ * by it; and what is written to it now may never be reported as failed, so that it would stay open for ever.
+ */
+function isGone(socket: Socket): boolean {
+  if (socket.remoteAddress !== undefined) return false
+  socket.destroy()
+  return true
 }
 
 /** Handshakes in progress, in all and by address. Counts come back when a handshake ends and when its socket closes. */
