@@ -38,11 +38,11 @@ export interface LoaderResult {
   readonly writes: number
   /** Microseconds of the server's CPU per request, all threads. */
   readonly cpu: number
-  /** Milliseconds, from the moment the request was due; of the reads, and of the writes (NaN without any). */
+  /** Milliseconds, from the moment the request was due; of the reads, and of the writes, if there were any. */
   readonly p50: number
   readonly p99: number
-  readonly writeP50: number
-  readonly writeP99: number
+  readonly writeP50: number | null
+  readonly writeP99: number | null
   /** How late requests were sent, p99 in milliseconds: what of the latency is this program's own doing, or a busy core's. */
   readonly lateP99: number
 }
@@ -121,7 +121,7 @@ function received(connection: Connection, size: number, data: Buffer): void {
     const end = text.indexOf('\r\n\r\n')
     if (end < 0) fail(`an answer whose head did not come in one piece: ${JSON.stringify(text.slice(0, 200))}`)
     const status = text.slice(9, 12)
-    if (status[0] !== '2') fail(`an answer that is not 2xx: ${text.slice(0, end)}`)
+    if (status[0] !== '2') fail(`an answer that is not 2xx: ${text}`)
     const length = status === '204' ? 0 : Number(/\r\ncontent-length: *(\d+)/i.exec(text)?.[1])
     if (!connection.write && length !== VALUE_BYTES) fail(`a read answered with ${length} bytes: ${text.slice(0, end)}`)
     connection.left = end + 4 + length - size
@@ -155,7 +155,6 @@ function open(): Promise<Connection> {
 }
 
 function percentile(times: Float64Array, count: number, share: number): number {
-  if (count === 0) return Number.NaN
   return times.subarray(0, count).sort()[Math.min(count - 1, Math.floor(count * share))]!
 }
 
@@ -199,8 +198,8 @@ function report(): void {
     cpu: (cpuUsed / (reads + writes)) * 1e6,
     p50: percentile(readTimes, reads, 0.5),
     p99: percentile(readTimes, reads, 0.99),
-    writeP50: percentile(writeTimes, writes, 0.5),
-    writeP99: percentile(writeTimes, writes, 0.99),
+    writeP50: writes === 0 ? null : percentile(writeTimes, writes, 0.5),
+    writeP99: writes === 0 ? null : percentile(writeTimes, writes, 0.99),
     lateP99: percentile(lateness, sent, 0.99),
   }
   console.log(JSON.stringify(result))

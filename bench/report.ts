@@ -64,8 +64,11 @@ function saturationTable([base, ...others]: readonly Runs<Round>[]): string {
 
 function openLoopTable([base, ...others]: readonly Runs<LoaderResult>[]): string {
   const row = ({ name, rounds }: Runs<LoaderResult>) => {
-    const of = (field: keyof LoaderResult) => figure(median(rounds.map((round) => round[field])))
-    const against = (field: keyof LoaderResult) =>
+    const of = (field: keyof LoaderResult) => {
+      const values = rounds.map((round) => round[field]).filter((value) => value !== null)
+      return values.length === 0 ? '-' : figure(median(values))
+    }
+    const against = (field: 'cpu' | 'p50' | 'p99') =>
       rounds === base!.rounds ? '1' : spread(ratio(rounds, base!.rounds, (round) => round[field]))
     return [
       name,
