@@ -12,6 +12,7 @@ import {
   BasicConstraintsExtension,
   ExtendedKeyUsage,
   ExtendedKeyUsageExtension,
+  type Extension,
   KeyUsageFlags,
   KeyUsagesExtension,
   PemConverter,
@@ -19,7 +20,15 @@ import {
   X509CertificateGenerator,
 } from '@peculiar/x509'
 import type { Rule } from '../src/access/refusals.ts'
-import { type CertificateOrder, type Issued, inDays, issue, makeAuthority, makeRevocationList } from '../src/cli/pki.ts'
+import {
+  type CertificateOrder,
+  type Issued,
+  type IssuingAuthority,
+  inDays,
+  issue,
+  makeAuthority,
+  makeRevocationList,
+} from '../src/cli/pki.ts'
 
 /** The caller of `good`. */
 export const WIKI = 'spiffe://example.org/wiki'
@@ -64,6 +73,7 @@ export async function makeCredentials(folder: string): Promise<Credentials> {
   const client = (change: Partial<CertificateOrder>) => issue({ ...order, ...change })
   const good = await client({})
   const revoked = await client({})
+  const signing = await clientWith(internal, [maySign])
   const day = 86_400_000
   const refused: RefusedClient[] = [
     { title: 'no certificate', shows: {}, rule: 'no-certificate' },
@@ -105,6 +115,12 @@ export async function makeCredentials(folder: string): Promise<Credentials> {
       rule: 'several-names',
     },
     {
+      // Node shows the first only, so it is the TLS library that must refuse them.
+      title: 'two extensions of names',
+      shows: shows(await clientWith(internal, [namesOf('spiffe://example.org/admin')])),
+      rule: 'unknown-authority',
+    },
+    {
       title: 'two DNS names',
       shows: shows(await client({ uris: [], dns: ['cache.example.org', 'wiki.example.org'] })),
       rule: 'several-names',
@@ -119,8 +135,16 @@ export async function makeCredentials(folder: string): Promise<Credentials> {
     },
     { title: 'a whole trust domain', shows: shows(await client({ uris: ['spiffe://example.org'] })), rule: 'bad-name' },
     { title: 'a DNS wildcard', shows: shows(await client({ uris: [], dns: ['*.example.org'] })), rule: 'bad-name' },
-    { title: 'an authority', shows: await leafThatSigns(internal, true), rule: 'authority-certificate' },
-    { title: 'a leaf that may sign', shows: await leafThatSigns(internal, false), rule: 'authority-certificate' },
+    {
+      title: 'an authority',
+      shows: shows(await clientWith(internal, [new BasicConstraintsExtension(true, undefined, true), maySign])),
+      rule: 'authority-certificate',
+    },
+    {
+      title: 'issued by a client whose key usage allows signing',
+      shows: shows(await client({ authority: signing }), signing),
+      rule: 'no-revocation-list',
+    },
     { title: 'TLS 1.2', shows: { ...shows(good), maxVersion: 'TLSv1.2', minVersion: 'TLSv1.2' }, rule: 'old-protocol' },
   ]
 
@@ -158,27 +182,26 @@ export async function makeCredentials(folder: string): Promise<Credentials> {
   }
 }
 
-/** A client certificate with a fine name that may sign others: as an authority, or by its key usage alone. */
-async function leafThatSigns(
-  issuer: { readonly name: string; readonly keys: webcrypto.CryptoKeyPair },
-  authority: boolean,
-): Promise<ConnectionOptions> {
+const namesOf = (value: string) => new SubjectAlternativeNameExtension([{ type: 'url', value }])
+const maySign = new KeyUsagesExtension(KeyUsageFlags.digitalSignature | KeyUsageFlags.keyCertSign, true)
+
+/** A client certificate with a fine name and whatever else; it can be made to issue others. */
+async function clientWith(
+  issuer: IssuingAuthority,
+  extensions: readonly Extension[],
+): Promise<IssuingAuthority & Issued> {
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
   const keys = (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair
+  const name = 'wiki'
   const certificate = await X509CertificateGenerator.create({
-    subject: 'CN=wiki',
+    subject: `CN=${name}`,
     issuer: `CN=${issuer.name}`,
     notAfter: inDays(1),
     publicKey: keys.publicKey,
     signingKey: issuer.keys.privateKey,
     signingAlgorithm: algorithm,
-    extensions: [
-      new BasicConstraintsExtension(authority, undefined, true),
-      new KeyUsagesExtension(KeyUsageFlags.digitalSignature | KeyUsageFlags.keyCertSign, true),
-      new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth]),
-      new SubjectAlternativeNameExtension([{ type: 'url', value: WIKI }]),
-    ],
+    extensions: [new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth]), namesOf(WIKI), ...extensions],
   })
   const key = PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey), 'PRIVATE KEY')
-  return { cert: certificate.toString('pem'), key }
+  return { certificate: certificate.toString('pem'), serial: certificate.serialNumber, name, keys, key }
 }

@@ -22,9 +22,9 @@ const list = await makeRevocationList(root, [], { notAfter: inDays(2) })
 const plain: AuthorityFiles = { name: 'a', certificate: put(root.certificate), vouchesFor: ['spiffe://example.org'] }
 
 /** What stops start-up: message and hint. */
-function refusal(...all: Partial<AuthorityFiles>[]): string {
+async function refusal(...all: Partial<AuthorityFiles>[]): Promise<string> {
   try {
-    readAuthorities(all.map((change) => ({ ...plain, ...change })))
+    await readAuthorities(all.map((change) => ({ ...plain, ...change })))
   } catch (error) {
     assert.equal((error as Error).name, 'TlsRefused')
     return `${(error as Error).message}; ${(error as { hint?: string }).hint}`
@@ -32,14 +32,14 @@ function refusal(...all: Partial<AuthorityFiles>[]): string {
   assert.fail('it was accepted')
 }
 
-test('an authority is its certificates, its lists, its names and its end', () => {
+test('an authority is its certificates, its lists, its names and its end', async () => {
   const both = put(`some text\n${root.certificate}\n${below.certificate}\n`)
   const lists = [list]
-  const [authority] = readAuthorities([{ ...plain, certificate: both }])
+  const [authority] = await readAuthorities([{ ...plain, certificate: both }])
   assert.equal(authority?.certificates.length, 2)
   assert.deepEqual(authority.lists, [])
   assert.ok(authority.vouching.covers('spiffe://example.org/a'))
-  const [checked] = readAuthorities([{ ...plain, crl: put(lists.join('\n')) }])
+  const [checked] = await readAuthorities([{ ...plain, crl: put(lists.join('\n')) }])
   assert.equal(checked?.lists.length, 1)
   const days = ((checked?.expires.getTime() ?? 0) - Date.now()) / 86_400_000
   assert.ok(days > 1.9 && days <= 2, 'the list ends before the certificate')
@@ -60,27 +60,27 @@ test('files that are no authority stop start-up and say how to mend it', async (
     [/CN=old expired on/, { certificate: put(old.certificate) }],
     [/vouchesFor "wiki": not a name/, { vouchesFor: ['wiki'] }],
   ]
-  for (const [expected, change] of cases) assert.match(refusal(change), expected)
+  for (const [expected, change] of cases) assert.match(await refusal(change), expected)
 })
 
 test('revocation lists are there for all or for none, of now, and of the right authority', async () => {
-  assert.match(refusal({ crl: put(list) }, { name: 'b' }), /authority b has no revocation list, and another has/)
-  assert.match(refusal({ crl: join(folder, 'none') }), /cannot be read/)
-  assert.match(refusal({ crl: put(root.certificate) }), /holds no X509 CRL/)
-  assert.match(refusal({ crl: put(list.replace('MI', 'MJ')) }), /revocation list 1 of .* is damaged/)
+  assert.match(await refusal({ crl: put(list) }, { name: 'b' }), /authority b has no revocation list, and another has/)
+  assert.match(await refusal({ crl: join(folder, 'none') }), /cannot be read/)
+  assert.match(await refusal({ crl: put(root.certificate) }), /holds no X509 CRL/)
+  assert.match(await refusal({ crl: put(list.replace('MI', 'MJ')) }), /revocation list 1 of .* is damaged/)
   const others = await makeRevocationList(below, [], valid)
-  assert.match(refusal({ crl: put(others) }), /has no revocation list of CN=root; add it/)
+  assert.match(await refusal({ crl: put(others) }), /has no revocation list of CN=root; add it/)
   const both = put(root.certificate + below.certificate)
-  assert.match(refusal({ certificate: both, crl: put(list) }), /has no revocation list of CN=below/)
-  readAuthorities([{ ...plain, certificate: both, crl: put(list + others) }])
+  assert.match(await refusal({ certificate: both, crl: put(list) }), /has no revocation list of CN=below/)
+  await readAuthorities([{ ...plain, certificate: both, crl: put(list + others) }])
   const stale = await makeRevocationList(root, [], { notBefore: inDays(-2), notAfter: new Date(Date.now() - 1000) })
-  assert.match(refusal({ crl: put(stale) }), /is stale since .*, so every client would be refused; fetch/)
+  assert.match(await refusal({ crl: put(stale) }), /is stale since .*, so every client would be refused; fetch/)
   const early = await makeRevocationList(root, [], { notBefore: inDays(1), notAfter: inDays(2) })
-  assert.match(refusal({ crl: put(early) }), /begins on .*; check the clock/)
+  assert.match(await refusal({ crl: put(early) }), /begins on .*; check the clock/)
 })
 
 test("development's authority is refused in production", async () => {
   const certificate = put((await makeAuthority(DEVELOPMENT_AUTHORITY, valid)).certificate)
-  assert.match(refusal({ certificate }), /made for development; use an authority of your own/)
-  readAuthorities([{ ...plain, certificate }], { development: true })
+  assert.match(await refusal({ certificate }), /made for development; use an authority of your own/)
+  await readAuthorities([{ ...plain, certificate }], { development: true })
 })

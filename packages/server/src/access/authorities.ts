@@ -12,7 +12,6 @@
  */
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { listFacts, subjectOf } from './der.ts'
 import { problemWithVouching, Vouching } from './names.ts'
 
 /** An authority as the configuration names it; paths are absolute. */
@@ -49,11 +48,11 @@ export class TlsRefused extends Error {
   }
 }
 
-/** Reads and checks all authorities. Throws {@link TlsRefused}. */
-export function readAuthorities(
+/** Reads and checks all authorities. Rejects with {@link TlsRefused}. */
+export async function readAuthorities(
   all: readonly AuthorityFiles[],
   { development = false }: { readonly development?: boolean } = {},
-): Authority[] {
+): Promise<Authority[]> {
   const without = all.find(({ crl }) => crl === undefined)
   if (without !== undefined && all.some(({ crl }) => crl !== undefined)) {
     throw new TlsRefused(
@@ -61,7 +60,7 @@ export function readAuthorities(
       'TLS checks revocation for all authorities or for none: give each a crl, or none',
     )
   }
-  return all.map((files) => readAuthority(files, development))
+  return Promise.all(all.map((files) => readAuthority(files, development)))
 }
 
 /** The certificates of a PEM file. Throws {@link TlsRefused}; `what` opens its message. */
@@ -92,7 +91,7 @@ export function fromDevelopment(certificate: X509Certificate): boolean {
   return [certificate.subject, certificate.issuer].some((name) => name?.split('\n').includes(line))
 }
 
-function readAuthority(files: AuthorityFiles, development: boolean): Authority {
+async function readAuthority(files: AuthorityFiles, development: boolean): Promise<Authority> {
   const what = `authority ${files.name}`
   for (const entry of files.vouchesFor) {
     const problem = problemWithVouching(entry)
@@ -107,7 +106,7 @@ function readAuthority(files: AuthorityFiles, development: boolean): Authority {
   const lists = files.crl === undefined ? [] : pemBlocks(what, files.crl, 'X509 CRL')
   const ends = [
     ...certificates.map((certificate) => authorityEnd(what, certificate, development)),
-    ...(files.crl === undefined ? [] : listEnds(what, files.crl, lists, certificates)),
+    ...(files.crl === undefined ? [] : await listEnds(what, files.crl, lists, certificates)),
   ]
   if (!certificates.some((certificate) => certificate.checkIssued(certificate))) {
     throw new TlsRefused(
@@ -139,17 +138,26 @@ function authorityEnd(what: string, certificate: X509Certificate, development: b
 }
 
 /** Checks that each certificate has a list and that each list is of now; their next updates in Unix ms. */
-function listEnds(what: string, path: string, lists: readonly string[], certificates: readonly X509Certificate[]) {
+async function listEnds(
+  what: string,
+  path: string,
+  lists: readonly string[],
+  certificates: readonly X509Certificate[],
+): Promise<number[]> {
+  // Node reads no revocation lists. Loaded where there are some, and only at start-up.
+  await import('reflect-metadata')
+  const x509 = await import('@peculiar/x509')
   const facts = lists.map((list, index) => {
     try {
-      return listFacts(Buffer.from(list.replace(/-----[^-]+-----/g, ''), 'base64'))
+      const { issuer, thisUpdate, nextUpdate } = new x509.X509Crl(list)
+      return { issuer, thisUpdate, nextUpdate }
     } catch {
       throw new TlsRefused(`${what}: revocation list ${index + 1} of ${path} is damaged`, 'give the file anew, as PEM')
     }
   })
   for (const certificate of certificates) {
-    const subject = subjectOf(certificate.raw)
-    if (!facts.some(({ issuer }) => issuer.equals(subject))) {
+    const { subject } = new x509.X509Certificate(certificate.raw)
+    if (!facts.some(({ issuer }) => issuer === subject)) {
       throw new TlsRefused(
         `${what}: ${path} has no revocation list of ${certificate.subject.replaceAll('\n', ', ')}`,
         'add it: TLS asks for one for every certificate of a chain',

@@ -44,3 +44,36 @@ test('beside a SPIFFE id, DNS names and the common name say nothing', async () =
   const names = { name: 'spiffe://example.org/admin', dns: ['a.example.org', 'b.example.org'] }
   assert.equal(nameOf(await leaf(names), authorities), WIKI)
 })
+
+test('no name can bring another one along', async () => {
+  const authorities = [authority('a', root, ['spiffe://example.org', 'dns:*.example.org'])]
+  const admin = 'spiffe://example.org/admin'
+  const smuggled: Partial<CertificateOrder>[] = [
+    { uris: [`${WIKI}, URI:${admin}`] },
+    { uris: [`${WIKI}, DNS:admin.example.org`] },
+    { uris: [`x, URI:${admin}`] },
+    { uris: [`${WIKI}","URI:${admin}`] },
+    { uris: [`${WIKI}\n, URI:${admin}`] },
+    { uris: [`${WIKI}\u0000, URI:${admin}`] },
+    { uris: [`${WIKI},URI:${admin}`] },
+    { uris: [], dns: [`x, URI:${admin}`] },
+    { uris: [], dns: ['a.example.org, DNS:admin.example.org'] },
+    { uris: [], dns: ['a.example.org\\'] },
+    { dns: [`x, URI:${admin}`] },
+    { uris: [`${WIKI} URI:${admin}`] },
+    { uris: [''] },
+    { uris: [], dns: [''] },
+  ]
+  for (const names of smuggled) {
+    const certificate = await leaf(names)
+    const refusal = { refused: 'bad-name', fingerprint: certificate.fingerprint256 }
+    assert.deepEqual(nameOf(certificate, authorities), refusal, JSON.stringify(names))
+  }
+})
+
+test('names of other kinds say nothing', async () => {
+  const authorities = [authority('a', root, ['spiffe://example.org'])]
+  assert.equal(nameOf(await leaf({ ips: ['10.0.0.1', '::1'] }), authorities), WIKI)
+  const numbered = await leaf({ uris: [], ips: ['10.0.0.1'] })
+  assert.deepEqual(nameOf(numbered, authorities), { refused: 'no-name', fingerprint: numbered.fingerprint256 })
+})

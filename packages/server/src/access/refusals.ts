@@ -27,7 +27,8 @@ export const REFUSALS = {
     'The certificate is that of an authority (it may sign others); those never identify a caller.',
   'no-name': 'The certificate has no URI name and no DNS name. A common name identifies nobody.',
   'several-names': 'The certificate has more than one URI name, or no URI name and more than one DNS name.',
-  'bad-name': 'The name is not a SPIFFE id with a path, or not a host name.',
+  'bad-name':
+    'The name is not a SPIFFE id with a path, or not a host name; or a name of the certificate, of whatever kind, has a comma, a quote, a backslash or a control character.',
   'not-vouched': 'The authority that issued the certificate may not vouch for this name.',
   resumed: 'The peer resumed a TLS session, which this server never offers.',
   'no-secret': 'The request has no basic secret.',

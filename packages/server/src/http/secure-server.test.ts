@@ -18,7 +18,7 @@ import { readListenerTls } from './tls.ts'
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-tls-'))
 after(() => rmSync(folder, { recursive: true }))
 const credentials = await makeCredentials(folder)
-const authorities = readAuthorities(credentials.authorities)
+const authorities = await readAuthorities(credentials.authorities)
 const access = new Access({ grants: [], authorities, basic: [] })
 
 interface Line {
