@@ -53,6 +53,7 @@ export function createPublicListener(options: PublicListenerOptions): PublicList
       ...tls,
       optimizeEmptyRequests: true,
       requireHostHeader: false,
+      joinDuplicateHeaders: true,
       maxHeaderSize: options.headBytes,
       headersTimeout: Math.min(timeouts.head, timeouts.request),
       requestTimeout: timeouts.request,

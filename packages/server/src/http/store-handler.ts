@@ -84,7 +84,10 @@ export class Front {
       return 'overloaded'
     }
     if (expects === 'unknown') return 'bad-expectation'
-    if (req.headers.host === undefined && req.httpVersion === '1.1') return 'bad_request'
+    if (!isWellFramed(req)) {
+      peer.retired = true
+      return 'bad_request'
+    }
     const url = originForm(req)
     const end = url.startsWith(base) ? url.indexOf('/', base.length) : -1
     const place = end < 0 ? undefined : this.#places.get(url.slice(base.length, end))
@@ -195,6 +198,17 @@ function originForm(req: IncomingMessage): string {
   if (url.startsWith('/')) return url
   req.url = url.replace(/^https?:\/\/[^/?]*/i, '')
   return req.url
+}
+
+/**
+ * What node's parser lets through and RFC 9112 does not: HTTP/0.9, no Host or two (node is told to join them), and a body
+ * whose end is not known, because its last coding is not `chunked`. Whoever stands between may read such a head otherwise.
+ */
+function isWellFramed({ headers, httpVersion }: IncomingMessage): boolean {
+  const coding = headers['transfer-encoding']
+  if (httpVersion !== '1.1') return httpVersion === '1.0' && coding === undefined
+  const { host } = headers
+  return host !== undefined && !host.includes(',') && (coding === undefined || coding.toLowerCase() === 'chunked')
 }
 
 /** Not empty, and without a slash before the query. */
