@@ -90,20 +90,24 @@ export class CellWrites {
   /** Removes what has expired by `now` from at most `limit` rows, and returns how many rows that were. */
   sweep(now: number, limit: number): number {
     const due = this.#due.all(now, limit)
-    for (const row of due) {
-      const slot = Number(row.slot)
-      const head = new RecordReader(row.head as Uint8Array)
-      if (head.following(0) === 0) {
-        this.#tally.count(head.space(0), row.size === HEADER_BYTES ? 'markers' : 'records', -1)
-        this.#delete.run(slot)
-      } else {
-        this.#sweepShared(slot, now)
+    for (const { slot, head, size } of due) {
+      try {
+        this.#sweepRow(Number(slot), new RecordReader(head as Uint8Array), Number(size), now)
+      } catch (error) {
+        // Damaged, and over: nobody could read it, and it must not keep all the others from being swept.
+        if (!(error instanceof RangeError)) throw error
+        this.#delete.run(Number(slot))
       }
     }
     return due.length
   }
 
-  #sweepShared(slot: number, now: number): void {
+  #sweepRow(slot: number, head: RecordReader, size: number, now: number): void {
+    if (head.following(0) === 0) {
+      this.#tally.count(head.space(0), size === HEADER_BYTES ? 'markers' : 'records', -1)
+      this.#delete.run(slot)
+      return
+    }
     const alive: CellRecord[] = []
     for (const record of parseRow(this.#row.get(slot)?.record as Uint8Array)) {
       if (isExpired(record.expiresAt, now))

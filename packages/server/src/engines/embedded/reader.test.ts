@@ -65,17 +65,27 @@ test('one read past its deadline does not touch its neighbours', () =>
     assert.ok((await Promise.all(others)).every((answer) => typeof answer === 'object'))
   }))
 
-test('a row that is not what it should be fails alone', () =>
+test('a row that is not what it should be fails alone, wherever it lies in its group', () =>
   withCells(20, async (engine, addresses, file) => {
-    const broken = addresses[7]!
     const db = new DatabaseSync(file)
-    db.prepare("UPDATE cells SET record = x'01' WHERE slot = ?").run(slotAt(broken, 0))
-    db.close()
-    const answers = await Promise.allSettled(addresses.map((at) => engine.get(SPACE.id, at, soon())))
-    for (const [i, answer] of answers.entries()) {
-      if (i !== 7) assert.ok(answer.status === 'fulfilled' && typeof answer.value === 'object')
-      else assert.ok(answer.status === 'rejected' && answer.reason instanceof EngineUnavailable)
+    const read = db.prepare('SELECT record FROM cells WHERE slot = ?')
+    const write = db.prepare('UPDATE cells SET record = ? WHERE slot = ?')
+    for (const broken of [0, 7, 19]) {
+      const slot = slotAt(addresses[broken]!, 0)
+      const sound = read.get(slot)!.record as Uint8Array
+      const overlong = Uint8Array.from(sound)
+      overlong[2] = 0x10
+      for (const record of [Uint8Array.of(1), sound.subarray(0, 60), overlong]) {
+        write.run(record, slot)
+        const answers = await Promise.allSettled(addresses.map((at) => engine.get(SPACE.id, at, soon())))
+        for (const [i, answer] of answers.entries()) {
+          if (i !== broken) assert.ok(answer.status === 'fulfilled' && typeof answer.value === 'object')
+          else assert.ok(answer.status === 'rejected' && answer.reason instanceof EngineUnavailable)
+        }
+      }
+      write.run(sound, slot)
     }
+    db.close()
   }))
 
 test('no read transaction outlives the reads', () =>

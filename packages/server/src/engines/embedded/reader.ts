@@ -210,6 +210,7 @@ function answerIn(row: Uint8Array, wanted: Waiting, now: number): Answer {
   for (let following = 1; following > 0; at += records.length(at)) {
     following = records.following(at)
     if (records.isAt(at, wanted.space, wanted.address)) return answerAt(records, at, now)
+    if (records.slot(at) !== wanted.slot) throw new RangeError('a record lies in the row of another')
   }
   return 'absent'
 }
