@@ -42,8 +42,9 @@ describe('an old backup put back', () => {
     // Of the two that are over once their second is, one is made to look alive.
     const short = dump(file).filter(({ expiresAt }) => expiresAt > 0 && expiresAt < Date.now() + 60_000)
     assert.equal(short.length, 2)
-    await sleep(Math.max(...short.map(({ expiresAt }) => expiresAt)) + 1 - Date.now())
-    rewrite(file, short[0]!, (record) => ({ ...record, expiresAt: Date.now() + 3_600_000 }))
+    const over = Math.max(...short.map(({ expiresAt }) => expiresAt))
+    while (Date.now() <= over) await sleep(10)
+    rewrite(file, short[0]!.address, (record) => ({ ...record, expiresAt: Date.now() + 3_600_000 }))
 
     server = await site.start()
     client = server.client()
@@ -100,6 +101,12 @@ describe('a keyset that does not belong to the storage stops the start', () => {
     const { keys } = Keyset.generate('stores')
     await replaceKeysetFile(file, new Keyset('stores', first.addressKey, keys), { passphrase })
     await isRefused(/keyset of room stores .*unknown-key/)
+  })
+
+  test('foreign address key, under the sealing keys of this one', async () => {
+    const { addressKey } = Keyset.generate('stores')
+    await replaceKeysetFile(file, new Keyset('stores', addressKey, first.keys), { passphrase })
+    await isRefused(/another address key/)
   })
 
   test('gone', async () => {

@@ -8,11 +8,12 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import { type CellRecord, makeRow } from '../../packages/server/src/engines/embedded/record.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type CellRecord, makeRow, parseRow } from '../../packages/server/src/engines/embedded/record.ts'
 import { type Keyset, loadKeysetFile } from '../../packages/server/src/records/index.ts'
 import type { Client } from '../support/client.ts'
 import { type Server, Site } from '../support/site.ts'
-import { dump, type Loot, Opener, rewrite } from './thief.ts'
+import { Opener, overwrite, rewrite, rowOf } from './thief.ts'
 
 /** Where the parts of a sealed record begin. */
 const AT = { version: 0, keyId: 1, salt: 5, commitment: 37, ciphertext: 69 } as const
@@ -59,13 +60,13 @@ describe('a database that is edited', () => {
     other = await make()
   })
 
-  function find(path: string): Loot {
+  function addressOf(path: string): Buffer {
     const [, store, , key] = path.split('/')
-    const spaceId = `store:${store}`
-    const address = new Opener(keyset, spaceId).address(Buffer.from(key!))
-    return dump(file).find((record) => record.spaceId === spaceId && address.equals(record.address))!
+    return new Opener(keyset, `store:${store}`).address(Buffer.from(key!))
   }
-  const edit = (path: string, how: (record: CellRecord) => CellRecord | Uint8Array) => rewrite(file, find(path), how)
+  const edit = (path: string, how: (record: CellRecord) => CellRecord) => rewrite(file, addressOf(path), how)
+  const rowAt = (path: string) => rowOf(file, addressOf(path))!
+  const find = (path: string) => parseRow(rowAt(path))[0]!
   const reseal = (path: string, how: (sealed: Uint8Array) => Uint8Array) => {
     edit(path, (record) => ({ ...record, sealed: how(record.sealed) }))
   }
@@ -123,10 +124,11 @@ describe('a database that is edited', () => {
     await isUnreadable(other, 'commitment')
   })
 
-  test('a session put in the place of a record of another store: unreadable', async () => {
-    const elsewhere = await make('echoseen')
+  test('a session put in the place of a record of another store, under the very same key: unreadable', async () => {
+    const elsewhere = target.replace('sessions', 'echoseen')
+    assert.equal((await client.put(elsewhere, randomBytes(VALUE_BYTES))).status, 201)
     reseal(elsewhere, () => find(target).sealed)
-    await isUnreadable(elsewhere, 'commitment')
+    await isUnreadable(elsewhere, 'tag')
   })
 
   test('prolonged beyond its sealed expiry: unreadable', async () => {
@@ -136,28 +138,56 @@ describe('a database that is edited', () => {
     await isUnreadable(other, 'prolonged')
   })
 
-  const breakages: [what: string, edit: (row: Uint8Array) => Uint8Array][] = [
-    ['an empty row', () => new Uint8Array(0)],
-    ['half of its own header', (row) => row.subarray(0, 20)],
-    ['half of what it says it holds', (row) => row.subarray(0, 200)],
-    ['a length beyond its end', (row) => Buffer.concat([Buffer.from('7fffffff', 'hex'), row.subarray(4)])],
-    ['a length of nothing', (row) => Buffer.concat([Buffer.alloc(4), row.subarray(4)])],
+  test('prolonged by less than clocks may differ: over when the seal says so', async () => {
+    assert.equal((await client.put(target, 'short', { 'holdfast-ttl': '1' })).status, 201)
+    const { expiresAt } = find(target)
+    edit(target, (record) => ({ ...record, expiresAt: expiresAt + 50_000 }))
+    while (Date.now() <= expiresAt) await sleep(10)
+    assert.equal((await client.get(target)).status, 404)
+  })
+
+  test('put, whole, where another key would lie: unreadable there', async () => {
+    const elsewhere = `/sessions/v1/${randomBytes(24).toString('base64url')}`
+    const record = { ...find(target), address: addressOf(elsewhere) }
+    overwrite(file, addressOf(elsewhere), makeRow([record]), record.expiresAt)
+    await isUnreadable(elsewhere, 'commitment')
+  })
+
+  const breakages: [what: string, row: (mine: Uint8Array, theirs: Uint8Array) => Uint8Array][] = [
+    ['empty', () => new Uint8Array(0)],
+    ['cut within its header', (mine) => mine.subarray(0, 20)],
+    ['cut within its record', (mine) => mine.subarray(0, 200)],
     [
-      'more records announced than there are',
-      (row) => Buffer.concat([row.subarray(0, 6), Buffer.from('ffff', 'hex'), row.subarray(8)]),
+      'longer by its own account than it is',
+      (mine) => Buffer.concat([Buffer.from('7fffffff', 'hex'), mine.subarray(4)]),
     ],
-    ['whole, but of another address', (row) => Buffer.concat([row.subarray(0, 24), randomBytes(32), row.subarray(56)])],
+    ['of no length by its own account', (mine) => Buffer.concat([Buffer.alloc(4), mine.subarray(4)])],
+    ['that of another key', (_, theirs) => theirs],
+    ['random', (mine) => randomBytes(mine.length)],
   ]
   for (const [what, change] of breakages) {
-    test(`a broken row, ${what}: a fault, never a miss, and others are served`, async () => {
-      edit(target, (record) => change(makeRow([record])))
-      const { status, body } = await client.get(target)
-      assert.ok(status === 500 || status === 503, `${status} ${body}`)
-      assert.deepEqual((await client.get(other)).body, values.get(other))
-      const next = await make()
-      assert.deepEqual((await client.get(next)).body, values.get(next))
+    test(`its row is ${what}: a fault however it is asked for, never a miss, and others are served`, async () => {
+      const { expiresAt } = find(target)
+      overwrite(file, addressOf(target), change(rowAt(target), rowAt(other)), expiresAt)
+      const fresh = await make()
+      const asked = ['GET', 'HEAD', 'GET', 'PUT', 'DELETE'].map((method) => {
+        return client.ask(method, target, method === 'PUT' ? { body: 'x' } : {})
+      })
+      const [got, ...answers] = await Promise.all(asked)
+      for (const { status } of [got!, ...answers.slice(0, 2)]) assert.ok(status === 500 || status === 503, `${status}`)
+      for (const path of [other, fresh, await make()]) assert.deepEqual((await client.get(path)).body, values.get(path))
     })
   }
+
+  test('a broken row whose time is over does not keep the others from being swept', async () => {
+    overwrite(file, addressOf(target), new Uint8Array(3), 1)
+    edit(other, (record) => ({ ...record, expiresAt: 2 }))
+    const address = addressOf(other)
+    const limit = Date.now() + 10_000
+    while (rowOf(file, address) !== undefined && Date.now() < limit) await sleep(50)
+    assert.equal(rowOf(file, address), undefined)
+    assert.equal((await server.admin('/readyz')).status, 200)
+  })
 
   test('what does not open can be replaced where keys may be written again, and ended everywhere', async () => {
     const again = await make('echoseen')
@@ -177,8 +207,12 @@ describe('a database that is edited', () => {
     assert.equal((await client.put(target, 'late')).status, 409)
   })
 
-  test('not noticed, as the documentation says: made to look ended, it is a miss', async () => {
+  test('not noticed, as the documentation says: taken away, made to look ended, or filed under another space', async () => {
+    const gone = await make()
+    overwrite(file, addressOf(gone), rowAt(gone), 1)
     reseal(target, () => new Uint8Array(0))
-    assert.equal((await client.get(target)).status, 404)
+    edit(other, (record) => ({ ...record, space: record.space + 1 }))
+    while (rowOf(file, addressOf(gone)) !== undefined) await sleep(50)
+    for (const path of [gone, target, other]) assert.equal((await client.get(path)).status, 404)
   })
 })

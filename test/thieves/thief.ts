@@ -3,7 +3,7 @@
  * the database as any SQLite program can. What it lacks, in each test, is what that test is about.
  */
 import { DatabaseSync } from 'node:sqlite'
-import { type CellRecord, makeRow, parseRow } from '../../packages/server/src/engines/embedded/record.ts'
+import { type CellRecord, makeRow, parseRow, slotAt } from '../../packages/server/src/engines/embedded/record.ts'
 import { Envelope, type OpenedRecord } from '../../packages/server/src/records/envelope.ts'
 import { type Keyset, Unreadable } from '../../packages/server/src/records/index.ts'
 import { Keyring } from '../../packages/server/src/records/keyring.ts'
@@ -32,26 +32,35 @@ export function dump(file: string): Loot[] {
   }
 }
 
-/** Rewrites the row at an address of a space, behind the back of whoever has the file open. */
-export function rewrite(
-  file: string,
-  { spaceId, address }: Pick<Loot, 'spaceId' | 'address'>,
-  edit: (record: CellRecord) => CellRecord | Uint8Array,
-): void {
+/** Puts something else into the row of an address, behind the back of whoever has the file open. */
+export function overwrite(file: string, address: Uint8Array, row: Uint8Array, expiresAt: number): void {
   const db = new DatabaseSync(file, { timeout: 5000 })
   try {
-    const { number } = db.prepare('SELECT number FROM spaces WHERE id = ?').get(spaceId) as { number: number }
-    for (const row of db.prepare('SELECT slot, record FROM cells').all()) {
-      const records = parseRow(row.record as Uint8Array)
-      const [record] = records
-      if (records.length !== 1 || record!.space !== number || !Buffer.from(address).equals(record!.address)) continue
-      const edited = edit(record!)
-      const [bytes, expires] =
-        edited instanceof Uint8Array ? [edited, record!.expiresAt] : [makeRow([edited]), edited.expiresAt]
-      db.prepare('UPDATE cells SET record = ?, expires = ? WHERE slot = ?').run(bytes, expires, row.slot!)
-      return
-    }
-    throw new Error('no such record')
+    db.prepare('INSERT OR REPLACE INTO cells (record, expires, slot) VALUES (?, ?, ?)').run(
+      row,
+      expiresAt,
+      slotAt(address, 0),
+    )
+  } finally {
+    db.close()
+  }
+}
+
+/** Changes the record of an address. */
+export function rewrite(file: string, address: Uint8Array, edit: (record: CellRecord) => CellRecord): void {
+  const [record, ...others] = parseRow(rowOf(file, address)!)
+  if (others.length > 0) throw new Error('two records share a row, which one test in a lifetime sees')
+  const edited = edit(record!)
+  overwrite(file, address, makeRow([edited]), edited.expiresAt)
+}
+
+/** What lies in the row of an address, as it is; undefined: no row. */
+export function rowOf(file: string, address: Uint8Array): Uint8Array | undefined {
+  const db = new DatabaseSync(file)
+  try {
+    return db.prepare('SELECT record FROM cells WHERE slot = ?').get(slotAt(address, 0))?.record as
+      | Uint8Array
+      | undefined
   } finally {
     db.close()
   }
