@@ -64,6 +64,13 @@ const ALWAYS: readonly ProblemCode[] = [
   'overloaded',
 ]
 
+const RETRY_AFTER = { 'Retry-After': header(Type.Integer(), 'Seconds after which asking again makes sense.') }
+/** Headers of a problem that a client can act on. */
+const HEADERS_OF_CODE: Readonly<Partial<Record<ProblemCode, object>>> = {
+  not_authorized: { 'WWW-Authenticate': header(Type.String(), 'How to prove who asks, on the basic listener.') },
+  'method-not-allowed': { Allow: header(Type.String(), 'The methods that are served.') },
+}
+
 /** Problem answers, the codes of one status together. */
 function problems(codes: readonly ProblemCode[]): Record<string, object> {
   const byStatus = Map.groupBy([...ALWAYS, ...codes], (code) => PROBLEMS[code].status)
@@ -72,9 +79,10 @@ function problems(codes: readonly ProblemCode[]): Record<string, object> {
       status,
       {
         description: alike.map((code) => `\`${code}\`: ${PROBLEMS[code].detail}`).join('\n\n'),
-        ...(alike.some((code) => PROBLEMS[code].retryAfter !== undefined) && {
-          headers: { 'Retry-After': header(Type.Integer(), 'Seconds after which asking again makes sense.') },
-        }),
+        headers: Object.assign(
+          {},
+          ...alike.map((code) => HEADERS_OF_CODE[code] ?? (PROBLEMS[code].retryAfter === undefined ? {} : RETRY_AFTER)),
+        ),
         content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
       },
     ]),
@@ -143,7 +151,11 @@ const key = {
       ),
     ],
     responses: {
-      200: { description: 'Taken: the value, which is not there any more', ...value },
+      200: {
+        description: 'Taken: the value, which is not there any more',
+        ...value,
+        headers: { ...VALUE_HEADERS, 'Preference-Applied': header(Type.String(), '`return=representation`') },
+      },
       204: { description: 'Ended' },
       ...problems(['condition-on-delete', 'not-atomic', 'unreadable', 'unconfirmed', 'storage-full', 'logout-pending']),
     },
