@@ -70,13 +70,15 @@ test('a client that stays silent does not hold up the end for longer than the dr
   silent.destroy()
 })
 
-test('a second signal, later, ends at once what still drains', async (t) => {
+test('while it drains it is not ready; a second signal, later, ends it at once', async (t) => {
   const program = holdfast(['dev', '--port', '0', '--data', folder(t)])
   const port = Number(await ready(program))
   const silent = connect(port, '127.0.0.1').on('error', () => {})
   await once(silent, 'connect')
   program.child.kill('SIGTERM')
   await program.until('the stop', (it) => it.audit().find((line) => line.event === 'stop'))
+  const probe = /http:\/\/localhost:(\d+)\/readyz/.exec(program.stdout)?.[1]
+  assert.equal((await fetch(`http://127.0.0.1:${probe}/readyz`)).status, 503)
   await new Promise((done) => setTimeout(done, 1100))
   assert.equal(program.child.exitCode, null, 'it drains')
   assert.deepEqual(await program.stop('SIGTERM'), { code: 1, signal: null })
