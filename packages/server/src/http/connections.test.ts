@@ -226,12 +226,16 @@ describe('draining', () => {
   it('finishes what is in flight, closes what is idle, and takes nothing new', async (t) => {
     const server = await start(t)
     const { waiting, gathered } = gate(server.engine)
-    const [idle, unused, busy, piped] = await Promise.all([server.open(), server.open(), server.open(), server.open()])
+    const [idle, unused, busy] = await Promise.all([server.open(), server.open(), server.open()])
+    const piped = await Promise.all([server.open(), server.open()])
     await idle.send(get('/unknown')).answer()
     busy.send(get('/sessions/v1/a'))
-    piped.send(`${get('/sessions/v1/a')}${get('/unknown')}`)
-    await gathered(2)
-    const drained = server.listener.drain(5000)
+    // The newer request is answered first, and waits behind the older.
+    piped[0].send(`${get('/sessions/v1/a')}${get('/unknown')}`)
+    piped[1].send(`${get('/sessions/v1/a')}${get('/sessions/v1/a?')}`)
+    await gathered(3)
+    await new Promise((resolve) => setImmediate(resolve))
+    const drained = server.listener.drain(60_000)
     await idle.closed()
     await unused.closed()
     await assert.rejects(server.open())
@@ -239,9 +243,11 @@ describe('draining', () => {
     const answer = await busy.answer()
     assert.deepEqual([answer.status, answer.headers.connection], [404, 'close'])
     await busy.closed()
-    await piped.answer()
-    await piped.answer()
-    await piped.closed()
+    for (const wire of piped) {
+      await wire.answer()
+      await wire.answer()
+      await wire.closed()
+    }
     await drained
   })
 

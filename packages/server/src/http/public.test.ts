@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { after, describe, it } from 'node:test'
 import { EngineUnavailable } from '@holdfast/engine'
 import { startServer, Wire } from '../../test/store-server.ts'
@@ -81,13 +82,18 @@ describe("the API's description", () => {
     ])
   })
 
-  it('has its pages, without anything from elsewhere', async () => {
-    const page = await get('/docs/')
+  it('is a page for people: codes and headers, no script, nothing from elsewhere', async () => {
+    const page = await get('/docs')
     assert.equal(page.status, 200)
     assert.match(page.headers['content-type']!, /^text\/html/)
-    assert.match(page.headers['content-security-policy']!, /default-src 'self'/)
-    assert.doesNotMatch(page.body.toString(), /(src|href)="https?:/)
-    const json = await get('/docs/json')
-    assert.equal(JSON.parse(json.body.toString()).openapi, '3.1.0')
+    const html = page.body.toString()
+    const style = createHash('sha256')
+      .update(/<style>([^<]*)<\/style>/.exec(html)![1]!)
+      .digest('base64')
+    assert.match(page.headers['content-security-policy']!, /^default-src 'none'; style-src 'sha256-/)
+    assert.ok(page.headers['content-security-policy']!.includes(style), 'the style sheet is the one that is allowed')
+    assert.doesNotMatch(html, /<script|(src|href)="(https?:)?\/\//)
+    for (const word of ['logout-pending', 'precondition-failed', 'Holdfast-TTL', 'If-None-Match', '/healthz'])
+      assert.ok(html.includes(word), word)
   })
 })

@@ -153,8 +153,8 @@ export class Store {
   }
 
   /**
-   * If-Match. A conflict means that somebody wrote between our read and our write: no tag that we were given can name
-   * that new value, but `*` still may be true, so it is asked again until the deadline.
+   * If-Match. A conflict means that somebody wrote between our read and our write. Then it is asked again, until the
+   * deadline: `*` may still be true.
    */
   async #putMatching(key: Uint8Array, value: Buffer, ttl: number, match: '*' | readonly string[], deadline: number) {
     while (performance.now() < deadline) {
@@ -163,7 +163,6 @@ export class Store {
       if (found === 'absent' || (match !== '*' && !match.includes(found.etag))) return 'precondition-failed'
       const written = await this.#cells.put(key, value, { ttl, condition: { version: found.version } }, deadline)
       if (written !== 'conflict') return outcome(written)
-      if (match !== '*') return 'precondition-failed'
     }
     return 'unavailable'
   }
