@@ -53,16 +53,15 @@ test('records, markers and rows are swept, and only what has expired', { timeout
     assert.deepEqual([before.records, before.markers, before.swept_total], [1303, 1, 0])
 
     time += 61_000
-    const after = await until(engine, ({ records }) => records === 2)
-    assert.deepEqual([after.markers, after.sweep_backlog], [1, 0])
-    assert.equal(after.swept_total, 1301)
+    const after = await until(engine, ({ swept_total }) => swept_total! >= 1301)
+    assert.deepEqual([after.swept_total, after.records, after.markers, after.sweep_backlog], [1301, 2, 1, 0])
     for (const at of [kept, long]) assert.equal(typeof (await engine.get(CELLS.id, at, soon())), 'object')
     assert.equal(await engine.get(CELLS.id, ended, soon()), 'ended')
 
     time += 2 * DAY
-    const last = await until(engine, ({ records, markers }) => records === 0 && markers === 0)
-    // The two that were left of one row went together, and then the marker.
-    assert.equal(last.swept_total, 1303)
+    // The two that were left of one row go together, and then the marker.
+    const last = await until(engine, ({ swept_total }) => swept_total! >= 1303)
+    assert.deepEqual([last.swept_total, last.records, last.markers, last.sweep_backlog], [1303, 0, 0, 0])
   } finally {
     await engine.close()
   }
