@@ -19,7 +19,12 @@ test('the runtime tree is the one on the page', () => {
 test('every direct dependency has its reason on the page, and the page names no other', () => {
   const page = readFileSync(DEPENDENCIES_PAGE, 'utf8')
   const reasons = [...page.matchAll(/^### `([^`]+)`$/gm)].map((match) => match[1]!)
-  assert.deepEqual(reasons.sort(), directDependencies().map((p) => p.name).sort())
+  assert.deepEqual(
+    reasons.sort(),
+    directDependencies()
+      .map((p) => p.name)
+      .sort(),
+  )
 })
 
 test('npm sees the same runtime tree as the page', () => {
@@ -45,5 +50,10 @@ test('npm sees the same runtime tree as the page', () => {
   const server = (JSON.parse(listed) as Tree).dependencies?.holdfast
   assert.ok(server, 'npm ls names the server')
   visit(server)
-  assert.deepEqual([...names].sort(), runtimePackages().map((p) => `${p.name}@${p.version}`).sort())
+  assert.deepEqual(
+    [...names].sort(),
+    runtimePackages()
+      .map((p) => `${p.name}@${p.version}`)
+      .sort(),
+  )
 })

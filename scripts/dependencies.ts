@@ -58,7 +58,9 @@ function reach(lock: Record<string, LockedPackage>, start: string): Set<string> 
     if (seen.has(place)) return
     seen.add(place)
     const entry = lock[place]!
-    const peers = Object.keys(entry.peerDependencies ?? {}).filter((name) => !entry.peerDependenciesMeta?.[name]?.optional)
+    const peers = Object.keys(entry.peerDependencies ?? {}).filter(
+      (name) => !entry.peerDependenciesMeta?.[name]?.optional,
+    )
     for (const name of [...Object.keys({ ...entry.dependencies, ...entry.optionalDependencies }), ...peers]) {
       const next = find(lock, place, name)
       if (next === undefined) throw new Error(`package-lock.json: ${place} needs ${name}, which is not locked`)
@@ -85,10 +87,9 @@ const isOurs = (place: string) => place.startsWith('packages/')
 /** Every third-party package that a production install of the server brings, by name. */
 export function runtimePackages(): RuntimePackage[] {
   const lock = readLock()
-  return [...reach(lock, SERVER)]
-    .filter((place) => !isOurs(place))
-    .map((place) => describe(lock, place))
-    .sort((a, b) => a.name.localeCompare(b.name) || a.version.localeCompare(b.version))
+  const places = [...reach(lock, SERVER)].filter((place) => !isOurs(place))
+  const unique = new Map(places.map((place) => describe(lock, place)).map((p) => [`${p.name}@${p.version}`, p]))
+  return [...unique.values()].sort((a, b) => a.name.localeCompare(b.name) || a.version.localeCompare(b.version))
 }
 
 /** The dependencies that the server names itself. */
