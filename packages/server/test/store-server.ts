@@ -20,7 +20,7 @@ import { inDays, issue, makeAuthority } from '../src/cli/pki.ts'
 import { MemoryEngine } from '../src/engines/memory/memory-engine.ts'
 import { Health } from '../src/http/health.ts'
 import { type LimitFigures, Limits } from '../src/http/limits.ts'
-import { createPublicListener, type ListenerTimeouts, type PublicListener } from '../src/http/listener.ts'
+import { createPublicListener, type PublicListener, type PublicListenerOptions } from '../src/http/listener.ts'
 import { Metrics } from '../src/http/metrics.ts'
 import { createPublic } from '../src/http/public.ts'
 import { readListenerTls } from '../src/http/tls.ts'
@@ -67,7 +67,7 @@ export const LIMITS: LimitFigures = {
   bodyBytes: 100_000,
   bodyBytesPerCaller: 50_000,
 }
-export const TIMEOUTS: ListenerTimeouts = { head: 10_000, request: 30_000, keepAlive: 300_000 }
+export const TIMEOUTS: PublicListenerOptions['timeouts'] = { head: 10_000, request: 30_000, keepAlive: 300_000 }
 
 /** A memory engine that can be told to fail, or to wait, at the next calls. */
 export class ShakyEngine extends MemoryEngine {
@@ -151,7 +151,7 @@ export interface TestServer {
 
 export interface TestServerOptions {
   readonly limits?: Partial<LimitFigures>
-  readonly timeouts?: Partial<ListenerTimeouts>
+  readonly timeouts?: Partial<PublicListenerOptions['timeouts']>
   readonly stores?: readonly StoreRules[]
   /** Callers prove themselves by a secret with each request. */
   readonly basic?: boolean

@@ -31,7 +31,7 @@ export interface LimitFigures {
 }
 
 /** Length of a window, in ms. */
-export const WINDOW_MS = 100
+const WINDOW_MS = 100
 /** A loop that was busy for more than this share of a window did not rest. */
 const BUSY = 0.98
 

@@ -12,7 +12,7 @@ import { Peer } from './peer.ts'
 import { callerOf, createSecureServer, type Guard } from './secure-server.ts'
 import { Front, type FrontOptions } from './store-handler.ts'
 
-export interface ListenerTimeouts {
+interface ListenerTimeouts {
   /** For a whole head, for a whole request, and for a connection without one, in ms. */
   readonly head: number
   readonly request: number

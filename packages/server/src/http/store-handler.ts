@@ -23,7 +23,7 @@ import { problemBody, problemHeaders } from './problems.ts'
 const LINGER_MS = 2_000
 
 /** Who sent a request on a connection whose handshake named nobody; `undefined` = nobody here, and it is audited. */
-export type Identify = (req: IncomingMessage, peer: Peer) => Caller | undefined
+type Identify = (req: IncomingMessage, peer: Peer) => Caller | undefined
 
 export interface FrontOptions {
   /** Path before every store; begins and ends with a slash. */
