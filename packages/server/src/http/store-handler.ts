@@ -22,6 +22,9 @@ import { problemBody, problemHeaders } from './problems.ts'
 /** Ms for which the rest of a body that was refused is still read, so that the answer is not lost with it. */
 const LINGER_MS = 2_000
 
+/** Values up to this many bytes go out as one string with their head: one write, which is cheaper than a vector of two. */
+const SMALL = 16_384
+
 /** Who sent a request on a connection whose handshake named nobody; `undefined` = nobody here, and it is audited. */
 type Identify = (req: IncomingMessage, peer: Peer) => Caller | undefined
 
@@ -143,7 +146,9 @@ export class Front {
     const { status, headers, body, outcome } = result
     if (this.#closes(req, res, peer)) headers.push('Connection', 'close')
     res.writeHead(status, headers)
-    res.end(body)
+    if (body === undefined) res.end()
+    else if (body.length > SMALL) res.end(body)
+    else res.end(body.toString('latin1'), 'latin1')
     metrics.request(method, status, now - exchange.startedAt)
     metrics.engine(method, now - exchange.completeAt)
     metrics.storeRequest(place.index, peer.label, method, outcome)

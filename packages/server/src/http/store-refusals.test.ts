@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { after, afterEach, describe, it } from 'node:test'
 import { EngineStorageFull, EngineUnavailable, EngineUnconfirmed } from '@holdfast/engine'
 import { BASIC, ShakyEngine, STORES, startServer, Wire } from '../../test/store-server.ts'
@@ -193,6 +194,18 @@ describe('faults', () => {
 })
 
 describe('bodies', () => {
+  it('of any size come back byte for byte', async (t) => {
+    const big = await startServer({ stores: [{ ...STORES[0]!, maxValue: 70_000 }], limits: { bodyBytes: 1e6 } })
+    t.after(() => big.close())
+    const wire = await Wire.open(big.port)
+    t.after(() => wire.destroy())
+    for (const size of [1, 255, 16_383, 16_384, 16_385, 50_000]) {
+      const value = randomBytes(size)
+      assert.equal((await wire.request('PUT', `/sessions/v1/${size}`, {}, value).answer()).status, 201)
+      assert.deepEqual((await wire.request('GET', `/sessions/v1/${size}`).answer()).body, value)
+    }
+  })
+
   it('have up to the limit of the store, declared or chunked', async () => {
     const chunked = (bytes: number) =>
       `PUT ${fresh()} HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n` +
