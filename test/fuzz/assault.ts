@@ -26,7 +26,23 @@ export class Attacker {
   }
 
   async carryOut(attack: Attack): Promise<Outcome> {
-    const line = await this.#lineFor(attack)
+    const kept = attack.tidy === true ? this.#line : undefined
+    if (kept !== undefined) {
+      const outcome = await this.#carryOutOn(kept, attack)
+      // The server may close a connection that has been idle, and the request meets that: only then it is sent again.
+      if (outcome.received !== '' || !kept.closed) return outcome
+    }
+    const line = await this.#open(reachOf(attack))
+    if (attack.tidy === true) this.#line = line
+    return this.#carryOutOn(line, attack)
+  }
+
+  close(): void {
+    this.#line?.destroy()
+    this.#line = undefined
+  }
+
+  async #carryOutOn(line: Line, attack: Attack): Promise<Outcome> {
     line.begin(attack.head === true)
     if (attack.deaf === true) line.deaf(true)
     await this.#takeSteps(line, attack)
@@ -39,19 +55,6 @@ export class Attacker {
     }
     const ended = inTime ? 'closed' : 'timeout'
     return { reader, received, ended, ...(malformed === undefined ? {} : { malformed }) }
-  }
-
-  close(): void {
-    this.#line?.destroy()
-    this.#line = undefined
-  }
-
-  async #lineFor(attack: Attack): Promise<Line> {
-    const kept = this.#line
-    if (attack.tidy === true && kept !== undefined && !kept.closed) return kept
-    const line = await this.#open(reachOf(attack))
-    if (attack.tidy === true) this.#line = line
-    return line
   }
 
   async #open(reach: Reach): Promise<Line> {

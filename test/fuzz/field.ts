@@ -3,11 +3,11 @@
  * that must survive, and who attacks and who looks on.
  */
 import { createSecureContext } from 'node:tls'
-import type { Client } from '../support/client.ts'
 import { type Server, Site } from '../support/site.ts'
 import type { Target } from './attack.ts'
 import { canary } from './canary.ts'
 import type { Door } from './line.ts'
+import { type Testimony, watch } from './witness.ts'
 
 const LIMITS = { keyBytes: 4_096, headBytes: 16_384, small: 64 * 1024, large: 4 * 1024 * 1024 }
 const GUARDS = 100
@@ -55,11 +55,12 @@ export class Field {
     return { host: '127.0.0.1', port: this.server.ports.public, servername: 'localhost', context }
   }
 
-  /** The witness is another caller and comes from another address. */
-  witness(): Client {
+  /** The witness is another caller and comes from another address. Ends it by what it returns. */
+  witness(owner: number): () => Promise<Testimony> {
     const { certificate, key } = this.site.certificates.reader
-    const connect = { cert: certificate, key, localAddress: '127.0.0.2', host: '127.0.0.1', servername: 'localhost' }
-    return this.server.clientOf(this.server.ports.public, connect)
+    const ca = this.site.authority.certificate
+    const connect = { ca, cert: certificate, key, localAddress: '127.0.0.2', servername: 'localhost' }
+    return watch({ origin: `https://127.0.0.1:${this.server.ports.public}`, connect, store: 'witnessed', owner })
   }
 
   async plantGuards(): Promise<void> {

@@ -36,7 +36,9 @@ export function judge(attack: Attack, id: number, outcome: Outcome): string[] {
     faults.push(`${answers.length} answers instead of ${attack.answers}`)
   }
   const [first] = answers
-  if (attack.expect !== undefined && first !== undefined && !attack.expect.includes(first.status)) {
+  if (attack.expect !== undefined && first === undefined) faults.push('no answer')
+  // 503 can be the answer to anything; campaign.ts bounds how often it is.
+  if (attack.expect !== undefined && first !== undefined && ![503, ...attack.expect].includes(first.status)) {
     faults.push(`${first.status} instead of ${attack.expect.join(' or ')}`)
   }
   answers.forEach((answer, index) => {

@@ -4,6 +4,7 @@
  */
 import type { Attack, Shape, Target } from './attack.ts'
 import { below } from './below.ts'
+import { fields } from './fields.ts'
 import { framing } from './framing.ts'
 import { mutations } from './mutations.ts'
 import { Random } from './random.ts'
@@ -15,6 +16,7 @@ const shapes: Readonly<Record<string, Shape>> = {
   ...framing,
   ...smuggling,
   ...requests,
+  ...fields,
   ...stalls,
   ...below,
   ...mutations,
@@ -26,7 +28,7 @@ const WEIGHTS: Readonly<Record<string, number>> = {
   brokenChunks: 100,
   wholeInBody: 120,
   escapes: 300,
-  fields: 250,
+  nonsenseFields: 250,
   targets: 100,
   methods: 80,
   mutated: 250,

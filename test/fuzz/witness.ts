@@ -1,79 +1,78 @@
 /**
- * A well-behaved client amid the attacks: another caller, from another address, that writes, reads, ends and asks again
- * all the while, on a kept connection and now and then on a new one. Each answer must be exactly right; how long the
- * slowest took is the figure.
+ * A well-behaved client amid the attacks: another caller, from another address, on a thread of its own, that writes, reads,
+ * ends and asks again all the while, on a kept connection and now and then on a new one. Each answer must be exactly
+ * right; how long the slowest took is the figure.
  */
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { Client } from '../support/client.ts'
 import { canary } from './canary.ts'
 
-/** What it needs of a client; {@link ../support/client.ts} is one. */
-interface Asks {
-  ask(method: string, path: string, options?: { body?: string }): Promise<{ status: number; body: Buffer }>
-  close(): Promise<void>
+export interface WitnessOptions {
+  readonly origin: string
+  /** Options of `tls.connect`. */
+  readonly connect: object
+  readonly store: string
+  /** First of the numbers that its canaries carry; no attack may have them. */
+  readonly owner: number
 }
 
-/** Requests before the witness takes a new connection. */
-const PER_CONNECTION = 400
-
-export class Witness {
-  readonly faults: string[] = []
+export interface Testimony {
+  readonly faults: readonly string[]
   /** Ms of each request. */
-  readonly latencies: number[] = []
-  readonly #connect: () => Asks
-  readonly #store: string
-  readonly #running: Promise<void>
-  #stopped = false
+  readonly latencies: readonly number[]
+}
 
-  /** `owner`: the first of the numbers that its canaries carry; no attack may have them. */
-  constructor(connect: () => Asks, store: string, owner: number) {
-    this.#connect = connect
-    this.#store = store
-    this.#running = this.#run(owner)
+/** Sets the witness to work; the result ends its work and says what it saw. */
+export function watch(options: WitnessOptions): () => Promise<Testimony> {
+  const worker = new Worker(new URL(import.meta.url), { workerData: options })
+  const testimony = new Promise<Testimony>((resolve, reject) => {
+    worker.once('message', resolve)
+    worker.once('error', reject)
+  })
+  return () => {
+    worker.postMessage('stop')
+    return testimony
   }
+}
 
-  async stop(): Promise<void> {
-    this.#stopped = true
-    await this.#running
-  }
+/** Rounds of four requests before the witness takes a new connection. */
+const ROUNDS = 100
 
-  async #run(owner: number): Promise<void> {
-    let client = this.#connect()
-    for (let round = 0; !this.#stopped; round++) {
-      if (round % (PER_CONNECTION / 4) === PER_CONNECTION / 4 - 1) {
-        await client.close()
-        client = this.#connect()
-      }
-      const path = `/${this.#store}/v1/${canary('key', owner + round)}`
-      const value = canary('value', owner + round)
-      await this.#ask(client, 'PUT', path, 201, '', value)
-      await this.#ask(client, 'GET', path, 200, value)
-      await this.#ask(client, 'DELETE', path, 204, '')
-      await this.#ask(client, 'GET', path, 404)
-    }
-    await client.close()
-  }
+async function work({ origin, connect, store, owner }: WitnessOptions): Promise<Testimony> {
+  const faults: string[] = []
+  const latencies: number[] = []
+  let stopped = false
+  parentPort!.once('message', () => {
+    stopped = true
+  })
+  let client = new Client(origin, connect, 1)
 
-  async #ask(
-    client: Asks,
-    method: string,
-    path: string,
-    status: number,
-    answer?: string,
-    body?: string,
-  ): Promise<void> {
+  const ask = async (method: string, path: string, status: number, answer?: string, body?: string) => {
     const before = performance.now()
     try {
       const got = await client.ask(method, path, body === undefined ? {} : { body })
-      if (got.status !== status) this.faults.push(`${method}: ${got.status} instead of ${status}`)
-      else if (answer !== undefined && got.body.toString() !== answer) this.faults.push(`${method}: another body`)
+      if (got.status !== status) faults.push(`${method}: ${got.status} instead of ${status}`)
+      else if (answer !== undefined && got.body.toString() !== answer) faults.push(`${method}: another body`)
     } catch (error) {
-      this.faults.push(`${method}: ${error}`)
+      faults.push(`${method}: ${error}`)
     }
-    this.latencies.push(performance.now() - before)
+    latencies.push(performance.now() - before)
   }
+
+  for (let round = 0; !stopped; round++) {
+    if (round % ROUNDS === ROUNDS - 1) {
+      await client.close()
+      client = new Client(origin, connect, 1)
+    }
+    const path = `/${store}/v1/${canary('key', owner + round)}`
+    const value = canary('value', owner + round)
+    await ask('PUT', path, 201, '', value)
+    await ask('GET', path, 200, value)
+    await ask('DELETE', path, 204, '')
+    await ask('GET', path, 404)
+  }
+  await client.close()
+  return { faults, latencies }
 }
 
-/** The value below which the share `p` of the numbers lies. */
-export function percentile(numbers: readonly number[], p: number): number {
-  const sorted = Float64Array.from(numbers).sort()
-  return sorted[Math.min(sorted.length - 1, Math.floor(p * sorted.length))] ?? Number.NaN
-}
+if (!isMainThread) parentPort!.postMessage(await work(workerData as WitnessOptions))
