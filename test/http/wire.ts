@@ -60,9 +60,9 @@ export class Wire {
     })
   }
 
-  /** Resolves when `100 Continue` has come. */
-  async continued(): Promise<void> {
-    await this.#until('100 Continue', () => this.#reader.interim > 0 || undefined)
+  /** Resolves when `100 Continue` has come, so many times in all. */
+  async continued(times = 1): Promise<void> {
+    await this.#until('100 Continue', () => this.#reader.interim >= times || undefined)
   }
 
   /** Resolves when the server has closed the connection; fails if anything more came before. */
