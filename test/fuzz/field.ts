@@ -7,6 +7,7 @@ import { type Server, Site } from '../support/site.ts'
 import type { Target } from './attack.ts'
 import { canary } from './canary.ts'
 import type { Door } from './line.ts'
+import { INSPECTABLE, Monitor } from './vitals.ts'
 import { type Testimony, watch } from './witness.ts'
 
 const LIMITS = { keyBytes: 4_096, headBytes: 16_384, small: 64 * 1024, large: 4 * 1024 * 1024 }
@@ -39,13 +40,14 @@ export class Field {
       draft.grants[0].stores.push('large')
       const everything = ['read', 'write', 'end']
       draft.grants.push({ callers: ['spiffe://example.org/reader'], stores: ['witnessed'], operations: everything })
-      draft.timeouts = { handshake: '1s', head: '1s', request: '2s', keepAlive: '2s' }
+      draft.timeouts = { handshake: '3s', head: '2s', request: '4s', keepAlive: '2s' }
     })
-    return new Field(site, await site.start())
+    return new Field(site, await site.start({ NODE_OPTIONS: INSPECTABLE }))
   }
 
-  get pid(): number {
-    return this.server.program.child.pid!
+  monitor(): Monitor {
+    const { child, stderr } = this.server.program
+    return new Monitor(child.pid!, stderr)
   }
 
   /** Where attackers knock: a caller who may do everything to the stores under attack. */

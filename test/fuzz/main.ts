@@ -7,6 +7,7 @@ import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { campaign, type Report } from './campaign.ts'
 import { Field } from './field.ts'
+import type { Vitals } from './vitals.ts'
 
 const { values } = parseArgs({
   options: { requests: { type: 'string' }, seed: { type: 'string' }, first: { type: 'string' } },
@@ -33,6 +34,11 @@ function number(name: string, text: string | undefined, fallback: number, least:
   process.exit(2)
 }
 
+function held({ live, rss, sockets, files, handles }: Vitals): string {
+  const kinds = Object.entries(handles).map(([kind, count]) => `${count} ${kind}`)
+  return `${live.toFixed(1)} MiB live, ${rss.toFixed(0)} resident, ${sockets} sockets, ${files} files; ${kinds.join(', ')}`
+}
+
 function print({ tally, connections, dropped, before, after, witness, seconds }: Report): void {
   const ms = (value: number) => `${value.toFixed(1)} ms`
   const counts = [...tally.statuses].sort(([a], [b]) => a - b).map(([status, count]) => `${status}: ${count}`)
@@ -44,8 +50,8 @@ function print({ tally, connections, dropped, before, after, witness, seconds }:
   console.log(
     `witness  ${witness.requests} requests: p50 ${ms(witness.p50)}, p99 ${ms(witness.p99)}, worst ${ms(witness.worst)}`,
   )
-  console.log(`memory   ${before.rss.toFixed(0)} MiB at the base, ${after.rss.toFixed(0)} MiB at the end`)
-  console.log(`sockets  ${before.sockets} at the base, ${after.sockets} at the end`)
+  console.log(`held     ${held(before)} at the base`)
+  console.log(`         ${held(after)} at the end`)
   console.log(`searched ${tally.forbidden.length} forbidden keys, ${tally.written.length} written ones`)
   for (const fault of tally.faults) console.log(`FAULT    ${fault}`)
   console.log(

@@ -12,6 +12,8 @@ export class Tally {
   readonly written: string[] = []
   readonly faults: string[] = []
   attacks = 0
+  /** Attacks whose first answer was 503. */
+  busy = 0
   /** Faults in all, kept or not. */
   faultCount = 0
 
@@ -25,6 +27,7 @@ export class Tally {
     for (const fault of judge(attack, id, outcome)) this.fault(`${attack.shape} ${id}: ${fault}`)
     const { answers } = outcome.reader
     for (const { status } of answers) this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1)
+    if (answers[0]?.status === 503) this.busy++
     const seen = this.shapes.get(attack.shape) ?? { made: 0, unanswered: 0 }
     seen.made++
     if (answers.length === 0) seen.unanswered++

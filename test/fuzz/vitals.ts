@@ -1,35 +1,90 @@
-/** What a process holds, as Linux counts it: resident memory, sockets and other open files. */
+/**
+ * What a server holds: sockets, files and resident memory as Linux counts them, and, asked through the inspector after a
+ * full collection of garbage, live memory and handles. Resident memory says little about leaks, since neither V8 nor
+ * malloc gives back what it may need again; live memory says it to the megabyte.
+ */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface Vitals {
+  /** MiB in use after a full collection, on the heap and outside it. */
+  readonly live: number
   /** MiB. */
   readonly rss: number
   readonly sockets: number
   /** Open files that are no sockets. */
   readonly files: number
+  /** Handles and requests that keep Node's event loop, by kind. */
+  readonly handles: Readonly<Record<string, number>>
 }
 
-export function vitals(pid: number): Vitals {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-  const links = readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
-    try {
-      return [readlinkSync(`/proc/${pid}/fd/${fd}`)]
-    } catch {
-      // Closed since the folder was read.
-      return []
-    }
-  })
-  const sockets = links.filter((link) => link.startsWith('socket:')).length
-  return { rss: Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024, sockets, files: links.length - sockets }
-}
+/** Options for Node under which {@link attach} finds the inspector. */
+export const INSPECTABLE = '--inspect=127.0.0.1:0'
 
-/** Waits, at most `ms`, for the process to hold what `calm` accepts; what it holds then. */
-export async function settled(pid: number, ms: number, calm: (now: Vitals) => boolean): Promise<Vitals> {
-  const deadline = performance.now() + ms
-  for (;;) {
-    const now = vitals(pid)
-    if (calm(now) || performance.now() > deadline) return now
-    await sleep(200)
+const ASK = `(() => {
+  const { heapUsed, external } = process.memoryUsage()
+  const handles = {}
+  for (const kind of process.getActiveResourcesInfo()) handles[kind] = (handles[kind] ?? 0) + 1
+  return { live: (heapUsed + external) / 1048576, handles }
+})()`
+
+export class Monitor {
+  readonly #pid: number
+  readonly #url: string
+
+  /** `stderr`: what the process has printed there, the address of its inspector among it. */
+  constructor(pid: number, stderr: string) {
+    this.#pid = pid
+    this.#url = /ws:\/\/\S+/.exec(stderr)![0]
+  }
+
+  get sockets(): number {
+    return this.#descriptors().filter((link) => link.startsWith('socket:')).length
+  }
+
+  /** Waits, at most `ms`, until no more than so many sockets are open. */
+  async calm(sockets: number, ms: number): Promise<void> {
+    const deadline = performance.now() + ms
+    while (this.sockets > sockets && performance.now() < deadline) await sleep(200)
+  }
+
+  async measure(): Promise<Vitals> {
+    const links = this.#descriptors()
+    const sockets = links.filter((link) => link.startsWith('socket:')).length
+    const rss = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.#pid}/status`, 'utf8'))?.[1]) / 1024
+    return { ...(await this.#inspect()), rss, sockets, files: links.length - sockets }
+  }
+
+  #descriptors(): string[] {
+    const folder = `/proc/${this.#pid}/fd`
+    return readdirSync(folder).flatMap((fd) => {
+      try {
+        return [readlinkSync(`${folder}/${fd}`)]
+      } catch {
+        // Closed since the folder was read.
+        return []
+      }
+    })
+  }
+
+  /** Attached only while it asks, so that the server runs as it does without. */
+  async #inspect(): Promise<Pick<Vitals, 'live' | 'handles'>> {
+    const socket = new WebSocket(this.#url)
+    await new Promise((resolve, reject) => {
+      socket.onopen = resolve
+      socket.onerror = reject
+    })
+    const call = (method: string, params: object = {}) =>
+      // biome-ignore lint/suspicious/noExplicitAny: whatever the inspector answers
+      new Promise<any>((resolve) => {
+        socket.onmessage = ({ data }) => resolve(JSON.parse(String(data)).result)
+        socket.send(JSON.stringify({ id: 1, method, params }))
+      })
+    // Twice: what the first frees may have held more, through finalizers.
+    await call('HeapProfiler.collectGarbage')
+    await call('HeapProfiler.collectGarbage')
+    const { result } = await call('Runtime.evaluate', { expression: ASK, returnByValue: true })
+    socket.close()
+    return result.value
   }
 }
