@@ -69,6 +69,7 @@ async function interleaved<T>(title: string, loads: readonly Load<T>[], seconds:
   return runs
 }
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 await using started = new AsyncDisposableStack()
 function stopLater<T extends Server>(server: T): T {
   started.defer(() => server.stop())

@@ -2,12 +2,13 @@
  * Child processes pinned to one core: servers to core 0, whatever loads them to core 1, so that neither takes the
  * other's time. A server counts as started when it has printed the line that it was asked for.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 
-export const SERVER_CORE = 0
-export const LOAD_CORE = 1
+const SERVER_CORE = 0
+const LOAD_CORE = 1
 
 /** How long a server may take to say that it is ready; opening a million records must fit. */
 const START_MS = 30_000
@@ -21,9 +22,22 @@ export interface Server {
   stop(): Promise<void>
 }
 
-/** Starts `command` on the servers' core. taskset replaces itself by the command, so the pid is the server's own. */
+/** taskset replaces itself by the command. The command does not outlive this process, however it ends short of a crash. */
+function spawnOn(
+  core: number,
+  command: string,
+  args: readonly string[],
+): ChildProcessByStdio<null, Readable, Readable> {
+  const child = spawn('taskset', ['-c', String(core), command, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const kill = () => child.kill('SIGKILL')
+  process.once('exit', kill)
+  child.once('close', () => process.off('exit', kill))
+  return child
+}
+
+/** Starts `command` on the servers' core. */
 export async function startServer(command: string, args: readonly string[], ready: RegExp): Promise<Server> {
-  const child = spawn('taskset', ['-c', String(SERVER_CORE), command, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawnOn(SERVER_CORE, command, args)
   const tail: string[] = []
   const { promise, resolve, reject } = Promise.withResolvers<RegExpExecArray>()
   for (const stream of [child.stdout, child.stderr]) {
@@ -59,7 +73,7 @@ async function stop(child: ChildProcess): Promise<void> {
 
 /** Runs `command` on the load generators' core to its end, and returns what it printed on standard output. */
 export async function runLoad(command: string, args: readonly string[]): Promise<string> {
-  const child = spawn('taskset', ['-c', String(LOAD_CORE), command, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawnOn(LOAD_CORE, command, args)
   let output = ''
   let errors = ''
   child.stdout.setEncoding('utf8').on('data', (text) => {
