@@ -36,7 +36,7 @@ export class Mac {
       at += part.length
     }
     // One update, and the digest as a binary string: each native call and each Buffer made costs half a microsecond.
-    const digest = createHmac(this.#algorithm, this.#key).update(this.#message.subarray(0, length)).digest('latin1')
+    const digest = createHmac(this.#algorithm, this.#key).update(this.#message.subarray(0, length)).digest('binary')
     target.write(digest, 'latin1')
   }
 }
