@@ -36,6 +36,8 @@ export interface LoaderOptions {
 export interface LoaderResult {
   readonly reads: number
   readonly writes: number
+  /** Answers 503, in neither of the two. */
+  readonly refused: number
   /** Microseconds of the server's CPU per request, all threads. */
   readonly cpu: number
   /** Milliseconds, from the moment the request was due; of the reads, and of the writes, if there were any. */
@@ -53,6 +55,7 @@ interface Connection {
   due: number
   write: boolean
   measured: boolean
+  refused: boolean
   /** Bytes of the answer that are still to come; 0 = its head has not come yet. */
   left: number
 }
@@ -68,6 +71,7 @@ const writeTimes = new Float64Array(total)
 const lateness = new Float64Array(total)
 let reads = 0
 let writes = 0
+let refused = 0
 let sent = 0
 let underWay = 0
 
@@ -104,7 +108,8 @@ function send(connection: Connection, due: number): void {
 function finished(connection: Connection): void {
   if (connection.measured) {
     const took = performance.now() - connection.due
-    if (connection.write) writeTimes[writes++] = took
+    if (connection.refused) refused++
+    else if (connection.write) writeTimes[writes++] = took
     else readTimes[reads++] = took
   }
   underWay--
@@ -121,9 +126,10 @@ function received(connection: Connection, size: number, data: Buffer): void {
     const end = text.indexOf('\r\n\r\n')
     if (end < 0) fail(`an answer whose head did not come in one piece: ${JSON.stringify(text.slice(0, 200))}`)
     const status = text.slice(9, 12)
-    if (status[0] !== '2') fail(`an answer that is not 2xx: ${text}`)
+    connection.refused = status === '503'
+    if (status[0] !== '2' && !connection.refused) fail(`an answer that is neither 2xx nor 503: ${text}`)
     const length = status === '204' ? 0 : Number(/\r\ncontent-length: *(\d+)/i.exec(text)?.[1])
-    if (!connection.write && length !== VALUE_BYTES) fail(`a read answered with ${length} bytes: ${text.slice(0, end)}`)
+    if (status === '200' && length !== VALUE_BYTES) fail(`a read answered with ${length} bytes: ${text.slice(0, end)}`)
     connection.left = end + 4 + length - size
   }
   if (connection.left < 0) fail('more bytes than the answer announced')
@@ -147,7 +153,7 @@ function open(): Promise<Connection> {
       onread,
     }
     const socket = connect(to, () => resolve(connection))
-    const connection: Connection = { socket, due: 0, write: false, measured: false, left: 0 }
+    const connection: Connection = { socket, due: 0, write: false, measured: false, refused: false, left: 0 }
     socket.setNoDelay(true)
     socket.on('error', (error) => fail(`connection: ${error.message}`))
     socket.on('close', () => fail('the server closed a connection'))
@@ -195,7 +201,8 @@ function report(): void {
   const result: LoaderResult = {
     reads,
     writes,
-    cpu: (cpuUsed / (reads + writes)) * 1e6,
+    refused,
+    cpu: (cpuUsed / (reads + writes + refused)) * 1e6,
     p50: percentile(readTimes, reads, 0.5),
     p99: percentile(readTimes, reads, 0.99),
     writeP50: writes === 0 ? null : percentile(writeTimes, writes, 0.5),

@@ -86,6 +86,7 @@ export async function redisRound(redis: Redis, requests: number): Promise<Round>
     cpu: (cpu / requests) * 1e6,
     p50: fields[3]!,
     p99: fields[5]!,
+    refused: 0,
     loader: (endedChildrenCpuSeconds() - loaderBefore) / (requests / rate),
   }
 }

@@ -38,6 +38,8 @@ export interface Results {
 const whole = (value: number) => Math.round(value).toLocaleString('en-US')
 const figure = (value: number) => value.toPrecision(3)
 const spread = (value: Ratio) => `${value.median.toFixed(2)} (${value.least.toFixed(2)}-${value.greatest.toFixed(2)})`
+/** Refused in all rounds. */
+const total = (rounds: readonly { refused: number }[]) => rounds.reduce((sum, { refused }) => sum + refused, 0)
 const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -56,9 +58,10 @@ function saturationTable([base, ...others]: readonly Runs<Round>[]): string {
       figure(of('p50')),
       figure(of('p99')),
       `${whole(of('loader') * 100)} %`,
+      whole(total(rounds)),
     ]
   }
-  const head = ['', 'requests/s', 'CPU µs/request', 'CPU, yardstick/this', 'p50 ms', 'p99 ms', "load's core"]
+  const head = ['', 'requests/s', 'CPU µs/request', 'CPU, yardstick/this', 'p50 ms', 'p99 ms', "load's core", 'refused']
   return table(head, [base!, ...others].map(row))
 }
 
@@ -80,6 +83,7 @@ function openLoopTable([base, ...others]: readonly Runs<LoaderResult>[]): string
       against('p99'),
       `${of('writeP50')} / ${of('writeP99')}`,
       of('lateP99'),
+      whole(total(rounds)),
     ]
   }
   const head = [
@@ -92,6 +96,7 @@ function openLoopTable([base, ...others]: readonly Runs<LoaderResult>[]): string
     'ratio',
     'writes p50 / p99 ms',
     'sent late, p99 ms',
+    'refused',
   ]
   return table(head, [base!, ...others].map(row))
 }

@@ -14,3 +14,11 @@ export const SATURATION_KEYS = 20_000
 export function keyOf(n: number): string {
   return `session-${String(n).padStart(35, '0')}`
 }
+
+/** A disk that stalls once makes a write unconfirmed, and that is told; but a quick refusal is no result. */
+const REFUSED_AT_MOST = 0.001
+
+/** Throws if too many of the requests were refused for their rate and latency to mean anything. */
+export function checkRefused(refused: number, requests: number): void {
+  if (refused > requests * REFUSED_AT_MOST) throw new Error(`${refused} of ${requests} requests were refused`)
+}

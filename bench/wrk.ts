@@ -6,7 +6,7 @@
 import { resolve } from 'node:path'
 import { runLoad } from './pinned.ts'
 import { cpuSeconds, endedChildrenCpuSeconds } from './procfs.ts'
-import { CONNECTIONS, KEY_PREFIX } from './workload.ts'
+import { CONNECTIONS, checkRefused, KEY_PREFIX } from './workload.ts'
 
 /** One round of one load. */
 export interface Round {
@@ -17,6 +17,8 @@ export interface Round {
   /** Milliseconds. */
   readonly p50: number
   readonly p99: number
+  /** Requests that were not answered 2xx. */
+  readonly refused: number
   /** Share of its core that the load generator used: near 1, it was the limit, and the rate understates the server. */
   readonly loader: number
 }
@@ -32,7 +34,7 @@ export interface WrkTarget {
   readonly writes: number
 }
 
-/** Runs one round; an answer that is not 2xx or a broken connection makes it reject, since a quick refusal is no result. */
+/** Runs one round; a broken connection or more than a few refusals make it reject. */
 export async function wrkRound(target: WrkTarget, seconds: number): Promise<Round> {
   const before = cpuSeconds(target.pid)
   const loaderBefore = endedChildrenCpuSeconds()
@@ -46,14 +48,17 @@ export async function wrkRound(target: WrkTarget, seconds: number): Promise<Roun
   if (line === undefined) throw new Error(`wrk printed no result:\n${output}`)
   const { requests, microseconds, p50, p99, errors } = JSON.parse(line)
   // `status`: answers that were not 2xx; the others: connections that broke, or waited longer than two seconds.
-  if (requests === 0 || Object.values(errors).some((count) => count !== 0)) {
-    throw new Error(`wrk: ${requests} requests with errors ${JSON.stringify(errors)}`)
+  const { status: refused, ...broken } = errors
+  if (requests === 0 || Object.values(broken).some((count) => count !== 0)) {
+    throw new Error(`wrk: ${requests} requests, broken connections ${JSON.stringify(broken)}`)
   }
+  checkRefused(refused, requests)
   return {
     rate: (requests / microseconds) * 1e6,
     cpu: (cpu / requests) * 1e6,
     p50: p50 / 1000,
     p99: p99 / 1000,
+    refused,
     loader: (endedChildrenCpuSeconds() - loaderBefore) / (microseconds / 1e6),
   }
 }
