@@ -40,7 +40,7 @@ export class Field {
       draft.grants[0].stores.push('large')
       const everything = ['read', 'write', 'end']
       draft.grants.push({ callers: ['spiffe://example.org/reader'], stores: ['witnessed'], operations: everything })
-      draft.timeouts = { handshake: '3s', head: '2s', request: '4s', keepAlive: '2s' }
+      draft.timeouts = { handshake: '3s', head: '2s', request: '4s', keepAlive: '1m' }
     })
     return new Field(site, await site.start({ NODE_OPTIONS: INSPECTABLE }))
   }
@@ -50,11 +50,10 @@ export class Field {
     return new Monitor(child.pid!, stderr)
   }
 
-  /** Where attackers knock: a caller who may do everything to the stores under attack. */
+  /** Where attackers knock, as a caller who may do everything to the stores under attack. */
   get door(): Door {
     const { certificate: cert, key } = this.site.certificates.all
-    const context = createSecureContext({ ca: this.site.authority.certificate, cert, key })
-    return { host: '127.0.0.1', port: this.server.ports.public, servername: 'localhost', context }
+    return { host: '127.0.0.1', port: this.server.ports.public, context: createSecureContext({ cert, key }) }
   }
 
   /** The witness is another caller and comes from another address. Ends it by what it returns. */

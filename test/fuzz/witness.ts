@@ -51,7 +51,7 @@ async function work({ origin, connect, store, owner }: WitnessOptions): Promise<
     const before = performance.now()
     try {
       const got = await client.ask(method, path, body === undefined ? {} : { body })
-      if (got.status !== status) faults.push(`${method}: ${got.status} instead of ${status}`)
+      if (got.status !== status) faults.push(`${method}: ${got.status} instead of ${status} ${got.body}`)
       else if (answer !== undefined && got.body.toString() !== answer) faults.push(`${method}: another body`)
     } catch (error) {
       faults.push(`${method}: ${error}`)
