@@ -9,7 +9,7 @@ import { after, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import { Site } from '../support/site.ts'
 import type { Sender } from './case.ts'
-import { CURL, doorOf } from './drivers.ts'
+import { doorOf, missing } from './drivers.ts'
 import { head, Wire } from './wire.ts'
 
 const site = await Site.make()
@@ -71,7 +71,7 @@ describe('Expect: 100-continue', () => {
     return head('PUT', target, 'Expect: 100-continue', 'Content-Length: 5', ...headers)
   }
 
-  test('curl, told to wait for it for ever, need not', { skip: CURL ? false : 'curl is missing' }, async () => {
+  test('curl, told to wait for it for ever, need not', { skip: missing('curl') }, async () => {
     const out = await curl(
       ['--expect100-timeout', '3600', '-H', 'Expect: 100-continue', '-X', 'PUT', '--data-binary', 'curl'],
       ['expected-by-curl'],
@@ -169,7 +169,7 @@ describe('connections', () => {
     }
   })
 
-  test('curl asks three times on one', { skip: CURL ? false : 'curl is missing' }, async () => {
+  test('curl asks three times on one', { skip: missing('curl') }, async () => {
     assert.equal(await curl([], ['a1', 'a2', 'a3']), '404 1\n404 0\n404 0\n')
   })
 

@@ -32,7 +32,12 @@ export interface Driver {
   ask(ask: Ask): Promise<Answer>
 }
 
-export const CURL = spawnSync('curl', ['--version']).status === 0
+const hasCurl = spawnSync('curl', ['--version']).status === 0
+
+/** Why tests by this client are skipped, if they are. */
+export function missing(name: Driver['name']): string | false {
+  return name === 'curl' && !hasCurl && 'curl is missing'
+}
 
 /** Port and TLS options of a sender. */
 export function doorOf({ site, ports }: Server, as: Sender): ConnectionOptions {

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { type CallerName, Site } from '../support/site.ts'
-import { type Ask, CURL, curl, undici } from './drivers.ts'
+import { type Ask, curl, missing, undici } from './drivers.ts'
 import { figure } from './metrics.ts'
 
 const site = await Site.make((draft) => {
@@ -19,7 +19,7 @@ after(async () => {
 })
 const client = server.client()
 const many = server.client('all', 16)
-const drivers = [undici(server), ...(CURL ? [curl(server)] : [])]
+const drivers = [undici(server), curl(server)]
 const TAKE = { Prefer: 'return=representation' }
 
 let serial = 0
@@ -31,7 +31,9 @@ describe('a value expires', () => {
     const ask = (method: string, target: string, rest: Partial<Ask> = {}) =>
       driver.ask({ method, target, headers: {}, body: undefined, chunked: false, as: 'all', ...rest })
 
-    test(`and nobody sees it then, by ${driver.name}; it was not ended, so its key may be written again`, async () => {
+    test(`and nobody sees it then, by ${driver.name}; it was not ended, so its key may be written again`, {
+      skip: missing(driver.name),
+    }, async () => {
       const target = fresh()
       const headers = { 'Holdfast-TTL': '1' }
       const sentAt = performance.now()
@@ -53,8 +55,7 @@ describe('a value expires', () => {
       const other = fresh()
       await ask('PUT', other, { headers, body: Buffer.from('brief') })
       while ((await ask('GET', other)).status === 200) {}
-      const again = { headers: { 'If-None-Match': '*' }, body: Buffer.from('again') }
-      assert.equal((await ask('PUT', other, again)).status, 201)
+      assert.equal((await ask('PUT', other, { body: Buffer.from('again') })).status, 201)
       assert.equal((await ask('GET', other)).body.toString(), 'again')
     })
   }
@@ -68,7 +69,9 @@ describe('of many clients at once', () => {
       const target = fresh(store)
       await client.put(target, 'once')
       const ask = { method: 'DELETE', target, headers: TAKE, body: undefined, chunked: false, as: 'all' } as const
-      const others = drivers.filter(({ name }) => name === 'curl').flatMap((by) => [by.ask(ask), by.ask(ask)])
+      const others = drivers
+        .filter(({ name }) => name === 'curl' && !missing(name))
+        .flatMap((by) => [by.ask(ask), by.ask(ask)])
       const answers = await Promise.all([...MANY.map(() => many.delete(target, TAKE)), ...others])
       assert.deepEqual(statuses(answers), [200, ...Array(answers.length - 1).fill(404)])
       assert.equal(answers.find(({ status }) => status === 200)!.body.toString(), 'once')

@@ -8,7 +8,7 @@ import { request } from 'node:http'
 import { after, describe, test } from 'node:test'
 import { version } from '../../packages/server/src/common/version.ts'
 import { Site } from '../support/site.ts'
-import { type Answer, CURL, curl, type Driver, undici } from './drivers.ts'
+import { type Answer, curl, type Driver, missing, undici } from './drivers.ts'
 import { openApiProblems } from './openapi-rules.ts'
 
 const site = await Site.make()
@@ -26,7 +26,7 @@ const codeOf = ({ body }: { body: Buffer | string }) => JSON.parse(body.toString
 
 for (const driver of [undici(server), curl(server)]) {
   describe(`the public listener, by ${driver.name}`, {
-    skip: driver.name === 'curl' && !CURL ? 'curl is missing' : false,
+    skip: missing(driver.name),
   }, () => {
     test("/healthz has Kask's body", async () => {
       const answer = await ask(driver, 'GET', '/healthz')

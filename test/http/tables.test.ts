@@ -6,11 +6,12 @@ import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { PROBLEM_CODES, type ProblemCode } from '../../packages/server/src/common/problems.ts'
 import { Site } from '../support/site.ts'
+import { basicTable, GRANT_TABLE, REQUEST_TABLE } from './access-table.ts'
 import type { Case, Step } from './case.ts'
 import { Described } from './described.ts'
-import { type Answer, type Ask, CURL, curl, type Driver, raw, undici } from './drivers.ts'
+import { type Answer, type Ask, curl, type Driver, missing, raw, undici } from './drivers.ts'
 import { check } from './expect.ts'
-import { basicTable, EXTRAS_TABLE } from './extras-table.ts'
+import { CONDITION_TABLE, END_TABLE, TTL_TABLE } from './extras-table.ts'
 import { KASK_TABLE, REST_BAG_TABLE } from './kask-table.ts'
 import { KEY_TABLE } from './key-table.ts'
 
@@ -27,7 +28,11 @@ const TABLES: Readonly<Record<string, readonly Case[]>> = {
   Kask: KASK_TABLE,
   RESTBagOStuff: REST_BAG_TABLE,
   keys: KEY_TABLE,
-  ...EXTRAS_TABLE,
+  TTL: TTL_TABLE,
+  conditions: CONDITION_TABLE,
+  ends: END_TABLE,
+  requests: REQUEST_TABLE,
+  grants: GRANT_TABLE,
   basic: basicTable(`Basic ${secret}`),
 }
 
@@ -64,7 +69,7 @@ function withTags(step: Step, filled: (text: string) => string): Step {
 }
 
 for (const name of ['undici', 'curl'] as const) {
-  describe(name, { skip: name === 'curl' && !CURL ? 'curl is missing' : false }, () => {
+  describe(name, { skip: missing(name) }, () => {
     for (const [table, cases] of Object.entries(TABLES)) {
       describe(table, () => {
         for (const one of cases) {
