@@ -10,7 +10,7 @@
 import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { stringify } from 'yaml'
 import { createKeysetFile, Keyset } from '../packages/server/src/records/index.ts'
@@ -37,6 +37,8 @@ export interface Instance {
   readonly config: string
   /** The whole header of the basic caller. */
   readonly authorization: string
+  /** Reads the database file through, so that the system holds it in memory: some drop what was not read for a while. */
+  touch(): void
   /** Bytes of the database file, and of its write-ahead log. */
   fileBytes(): number
   logBytes(): number
@@ -57,9 +59,18 @@ export async function prepare(sessions: number): Promise<Instance> {
   const database = join(folder, 'db/holdfast.sqlite')
   return {
     ...{ sessions, config, authorization: `Basic ${Buffer.from(`bench:${secret}`).toString('base64')}` },
+    touch: () => readThrough(database),
     fileBytes: () => statSync(database).size,
     logBytes: () => statSync(`${database}-wal`, { throwIfNoEntry: false })?.size ?? 0,
   }
+}
+
+/** Not for a process that has the database open: closing any descriptor of the file would drop its locks. */
+function readThrough(file: string): void {
+  const chunk = Buffer.allocUnsafe(2 ** 22)
+  const descriptor = openSync(file, 'r')
+  while (readSync(descriptor, chunk) > 0) {}
+  closeSync(descriptor)
 }
 
 function configuration(secret: string): unknown {

@@ -36,8 +36,9 @@ export interface LoaderOptions {
 export interface LoaderResult {
   readonly reads: number
   readonly writes: number
-  /** Answers 503, in neither of the two. */
+  /** Answers 503, in neither of the two, and the codes of their problems. */
   readonly refused: number
+  readonly codes: readonly string[]
   /** Microseconds of the server's CPU per request, all threads. */
   readonly cpu: number
   /** Milliseconds, from the moment the request was due; of the reads, and of the writes, if there were any. */
@@ -72,6 +73,7 @@ const lateness = new Float64Array(total)
 let reads = 0
 let writes = 0
 let refused = 0
+const codes = new Set<string>()
 let sent = 0
 let underWay = 0
 
@@ -129,6 +131,7 @@ function received(connection: Connection, size: number, data: Buffer): void {
     connection.refused = status === '503'
     if (status[0] !== '2' && !connection.refused) fail(`an answer that is neither 2xx nor 503: ${text}`)
     const length = status === '204' ? 0 : Number(/\r\ncontent-length: *(\d+)/i.exec(text)?.[1])
+    if (connection.refused && connection.measured) codes.add(/"code": "(.*?)"/.exec(text)?.[1] ?? 'no code')
     if (status === '200' && length !== VALUE_BYTES) fail(`a read answered with ${length} bytes: ${text.slice(0, end)}`)
     connection.left = end + 4 + length - size
   }
@@ -202,6 +205,7 @@ function report(): void {
     reads,
     writes,
     refused,
+    codes: [...codes],
     cpu: (cpuUsed / (reads + writes + refused)) * 1e6,
     p50: percentile(readTimes, reads, 0.5),
     p99: percentile(readTimes, reads, 0.99),

@@ -131,20 +131,22 @@ for (const { instance, server } of instances) {
   const target = { pid: server.pid, port: server.basicPort, authorization: instance.authorization }
   await wrkRound({ ...target, keys: Math.min(instance.sessions, SATURATION_KEYS), writes: 10 }, plan.compile)
 }
-const openLoad = (name: string, pid: number, port: number, keys: number): Load<LoaderResult> => ({
+const openLoad = (name: string, pid: number, port: number, instance: Instance): Load<LoaderResult> => ({
   name,
-  run: (seconds) =>
-    openLoopRound({
-      ...{ port, pid, keys, rate: offered, writes: 1, warmUp: plan.warmUp, seconds },
+  run: (seconds) => {
+    instance.touch()
+    return openLoopRound({
+      ...{ port, pid, keys: instance.sessions, rate: offered, writes: 1, warmUp: plan.warmUp, seconds },
       ...{ authority: pki.authority, certificate: pki.clientCertificate, key: pki.clientKey },
-    }),
+    })
+  },
 })
 const openLoop = await interleaved(
   'open loop',
   [
-    openLoad('node:https, constant answer', constant.pid, constantMutualPort!, SMALL),
+    openLoad('node:https, constant answer', constant.pid, constantMutualPort!, small),
     ...instances.map(({ instance, server }) =>
-      openLoad(`Holdfast, ${sessions(instance)} sessions`, server.pid, server.port, instance.sessions),
+      openLoad(`Holdfast, ${sessions(instance)} sessions`, server.pid, server.port, instance),
     ),
   ],
   plan.openLoop,

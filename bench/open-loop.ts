@@ -11,6 +11,6 @@ export async function openLoopRound(options: LoaderOptions): Promise<LoaderResul
   const loader = resolve(import.meta.dirname, 'loader.ts')
   const output = await runLoad(process.execPath, [...NODE_OPTIONS, loader, JSON.stringify(options)])
   const result: LoaderResult = JSON.parse(output)
-  checkRefused(result.refused, result.reads + result.writes + result.refused)
+  checkRefused(result.refused, result.reads + result.writes + result.refused, result.codes)
   return result
 }

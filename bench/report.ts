@@ -168,7 +168,8 @@ per request still holds.
 
 ${whole(results.offered)} requests/s due at random moments (one eighth of the yardstick's saturation rate above), ${openLoop[0]!.rounds.length} rounds of ${results.openLoopSeconds} s
 after a warm-up, 1 % of them writes, client certificates, latency from the moment a request was due. p50 and p99 are of
-the reads. Latency includes the load generator's own share, which is the same for all.
+the reads. Latency includes the load generator's own share, which is the same for all. Databases are in memory (the
+system's page cache) when a round begins: this measures the server, not the disk.
 
 ${openLoopTable(openLoop)}
 

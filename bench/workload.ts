@@ -19,6 +19,7 @@ export function keyOf(n: number): string {
 const REFUSED_AT_MOST = 0.001
 
 /** Throws if too many of the requests were refused for their rate and latency to mean anything. */
-export function checkRefused(refused: number, requests: number): void {
-  if (refused > requests * REFUSED_AT_MOST) throw new Error(`${refused} of ${requests} requests were refused`)
+export function checkRefused(refused: number, requests: number, codes: readonly string[] = []): void {
+  if (refused <= requests * REFUSED_AT_MOST) return
+  throw new Error(`${refused} of ${requests} requests were refused ${codes.join(', ')}`.trimEnd())
 }
