@@ -67,7 +67,7 @@ function saturationTable([base, ...others]: readonly Runs<Round>[]): string {
 
 function openLoopTable([base, ...others]: readonly Runs<LoaderResult>[]): string {
   const row = ({ name, rounds }: Runs<LoaderResult>) => {
-    const of = (field: keyof LoaderResult) => {
+    const of = (field: Exclude<keyof LoaderResult, 'codes'>) => {
       const values = rounds.map((round) => round[field]).filter((value) => value !== null)
       return values.length === 0 ? '-' : figure(median(values))
     }
