@@ -75,6 +75,7 @@ export function createPublicListener(options: PublicListenerOptions): PublicList
 
   server.on('secureConnection', (socket: TLSSocket) => {
     if (socket.destroyed) return
+    keepParsing(socket)
     const peer = new Peer(socket)
     peer.retired = stopping
     peers.add(peer)
@@ -114,4 +115,14 @@ export function createPublicListener(options: PublicListenerOptions): PublicList
         for (const peer of peers) peer.retire()
       }),
   }
+}
+
+/**
+ * While an answer waits for its client, node stops reading from the socket and pauses the parser of requests. TLS may
+ * have decrypted more by then; it comes all the same, and to a paused parser it is an error: a sound request would be
+ * answered 400. So the parser takes what comes, which is bounded: the socket is still stopped.
+ */
+function keepParsing(socket: TLSSocket): void {
+  const { parser } = socket as TLSSocket & { parser?: { pause: () => void } }
+  if (parser !== undefined) parser.pause = () => {}
 }
