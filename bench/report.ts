@@ -157,7 +157,8 @@ ${barTable(results.bars)}
 
 wrk, ${saturation[0]!.rounds.length} rounds of ${results.saturationSeconds} s, ${whole(SATURATION_KEYS)} keys at random, values of ${whole(VALUE_BYTES)} bytes. wrk has no client certificates, so
 Holdfast is met on its listener for basic secrets; the yardstick gets the same requests, header included. Every PUT writes
-a new value and is answered after its fsync. ${results.redis}
+a new value and is answered after its fsync. Holdfast's limits are raised so that ${CONNECTIONS} busy connections of one caller are
+served and not refused. ${results.redis}
 
 ${saturationTable(saturation)}
 
