@@ -149,6 +149,11 @@ const MISTAKES: [what: string, text: string, expected: RegExp][] = [
     /limits\.requestsPerCaller: is more than limits\.requests/,
   ],
   [
+    'a head that may take longer than its request',
+    `${SMALL}timeouts: { head: 40s }\n`,
+    /:15: timeouts\.head: is longer than timeouts\.request/,
+  ],
+  [
     'a value that fits no body limit',
     `${SMALL}limits: { bodyBytesPerCaller: 1MiB }\n`,
     /:10: stores\[0\]\.maxValue: is more than limits\.bodyBytesPerCaller/,

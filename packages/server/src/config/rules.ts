@@ -104,7 +104,9 @@ function grants({ grants, stores, basic, authorities }: Config, tell: Tell): voi
   }
 }
 
-function limits({ limits, stores }: Config, tell: Tell): void {
+function limits({ limits, stores, timeouts }: Config, tell: Tell): void {
+  if (timeouts.head > timeouts.request)
+    tell('timeouts.head', 'is longer than timeouts.request, of which it is a part: lower it')
   for (const name of ['requests', 'connections', 'bodyBytes'] as const) {
     if (limits[`${name}PerCaller`] > limits[name]) {
       tell(`limits.${name}PerCaller`, `is more than limits.${name}, so it limits nothing: lower it`)

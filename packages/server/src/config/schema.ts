@@ -234,7 +234,7 @@ const Limits = Type.Object(
     }),
     requestsSaturated: count({
       description: 'Requests in flight, in all, while more is asked than can be served; shared equally among callers.',
-      default: 64,
+      default: 32,
       minimum: 1,
       maximum: 1_000_000,
     }),

@@ -19,6 +19,11 @@ import type { Metrics } from './metrics.ts'
 import { Peer } from './peer.ts'
 import { problemBody, problemHeaders } from './problems.ts'
 
+/**
+ * Ms that a refusal waits while the process is saturated. Refusing costs more than half of what serving does, and a client
+ * that is refused at once may ask again at once: then nothing but refusals would leave. So much each connection is slowed.
+ */
+const PACE_MS = 40
 /** Ms for which the rest of a body that was refused is still read, so that the answer is not lost with it. */
 const LINGER_MS = 2_000
 
@@ -72,8 +77,13 @@ export class Front {
     peer.owed++
     const refused = this.#begin(req, res, peer, expects)
     if (refused === undefined) return
-    this.#problem(req, res, peer, refused, requestIdOf(req))
-    this.#options.metrics.request(req.method!, PROBLEMS[refused].status, 0)
+    if (refused === 'overloaded' && this.#options.limits.saturated) setTimeout(this.#refuse, PACE_MS, req, res, refused)
+    else this.#refuse(req, res, refused)
+  }
+
+  readonly #refuse = (req: IncomingMessage, res: ServerResponse, code: ProblemCode): void => {
+    this.#problem(req, res, Peer.of(req.socket)!, code, requestIdOf(req))
+    this.#options.metrics.request(req.method!, PROBLEMS[code].status, 0)
   }
 
   /** Hands the request over, or says why it is refused without looking any further. */
