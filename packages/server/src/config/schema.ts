@@ -233,7 +233,8 @@ const Limits = Type.Object(
       maximum: 1_000_000,
     }),
     requestsSaturated: count({
-      description: 'Requests in flight, in all, while more is asked than can be served; shared equally among callers.',
+      description:
+        'Requests in flight, in all, while more is asked than can be served; shared among callers and one newcomer.',
       default: 32,
       minimum: 1,
       maximum: 1_000_000,

@@ -6,7 +6,7 @@ import { type LimitFigures, Limits, type Share } from './limits.ts'
 const figures: LimitFigures = {
   requests: 10,
   requestsPerCaller: 6,
-  requestsSaturated: 4,
+  requestsSaturated: 8,
   connections: 5,
   connectionsPerCaller: 3,
   bodyBytes: 1000,
@@ -69,8 +69,8 @@ describe('limits', () => {
 
   it('is saturated when the queue never got short, even if the loop rests', () => {
     const limits = new Limits(figures)
-    const a = limits.connect('a')!
-    assert.equal(fill(limits, a, 5), 5)
+    const [a, b] = [limits.connect('a')!, limits.connect('b')!]
+    assert.equal(fill(limits, a, 5) + fill(limits, b, 4), 9)
     limits.turn(false)
     limits.leave(a)
     assert.ok(limits.enter(a))
@@ -78,6 +78,7 @@ describe('limits', () => {
     assert.ok(limits.saturated)
     assert.equal(fill(limits, a, 20), 0)
     empty(limits, a)
+    empty(limits, b)
     assert.equal(fill(limits, a, 20), 4)
   })
 
@@ -106,6 +107,18 @@ describe('limits', () => {
     limits.turn(true)
     assert.equal(fill(limits, loud, 20), 2)
     assert.equal(fill(limits, quiet, 20), 2)
+  })
+
+  it('keeps a place for a caller who did not come in the window before', () => {
+    const limits = new Limits(figures)
+    const [loud, late] = [limits.connect('loud')!, limits.connect('late')!]
+    limits.turn(true)
+    fill(limits, loud, 20)
+    limits.turn(true)
+    fill(limits, loud, 20)
+    empty(limits, loud)
+    assert.equal(fill(limits, loud, 20), 4)
+    assert.ok(limits.enter(late))
   })
 
   it('does not count requests that wait for their body as load', () => {

@@ -6,7 +6,7 @@
  * of them can still be served in time: so up to `requests` get in. But when more keeps coming than can be served, a queue
  * only adds its own length to every answer, and nobody is served sooner. So the process is watched in windows, and while
  * it is saturated only `requestsSaturated` are let in at once, shared equally among the callers that came in the window
- * before. That is a count and not a time, so it means the same on slow and fast machines.
+ * before and one who may come now. That is a count and not a time, so it means the same on slow and fast machines.
  *
  * Saturated begins when the event loop did not rest during two windows, or when the queue never was shorter than
  * `requestsSaturated` during one; it ends after a window in which nobody had to be refused. Requests that wait for their
@@ -139,7 +139,7 @@ export class Limits {
     const { requests, requestsPerCaller, requestsSaturated } = this.#figures
     let fits = all.requests < requests && share.requests < requestsPerCaller
     if (fits && this.#saturated) {
-      const fair = Math.max(1, Math.floor(requestsSaturated / this.#asked))
+      const fair = Math.max(1, Math.floor(requestsSaturated / (this.#asked + 1)))
       fits = this.#active < requestsSaturated && share.requests - share.waiting < fair
     }
     if (!fits) {
