@@ -24,9 +24,14 @@ export class Random {
     return low + (this.#next() % (high - low + 1))
   }
 
+  /** From 0 to 1, without 1. */
+  fraction(): number {
+    return this.#next() / 0x1_0000_0000
+  }
+
   /** True in `share` (0 to 1) of all calls. */
   chance(share: number): boolean {
-    return this.#next() < share * 0x1_0000_0000
+    return this.fraction() < share
   }
 
   pick<T>(choices: readonly T[]): T {
