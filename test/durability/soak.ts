@@ -125,6 +125,8 @@ if (import.meta.main) {
     console.error('usage: npm run soak:crash [-- --rounds 200 --seed 1]')
     process.exit(2)
   }
+  // So that the servers are killed as well, as at every other end.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
   console.log(`${rounds} rounds, seed ${seed}`)
   console.log('every acknowledged operation holds:', await soak(rounds, seed, console.log))
 }
