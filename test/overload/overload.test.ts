@@ -1,133 +1,154 @@
 /**
- * Overload: what is served while far more is asked than can be.
+ * Overload: at 4 times capacity the p99 of what is served is at most 3 times that at half capacity, the p99 of refusals at
+ * most 100 ms, nothing hangs, and who floods is refused before anybody else is.
  *
- * **Capacity** is what the server accepts in a closed loop of 64 connections, measured anew in each round. **Half** and
- * **four times** capacity are open loops over 256 connections: arrivals at that rate, at random moments, whatever comes
- * back. At four times capacity all 256 always have a request under way, so the server sees four times the concurrency
- * that saturates it, from clients that ignore Retry-After. Latency counts from the moment a request is handed to its
- * socket; an arrival that finds every connection busy is not sent, as in a client's exhausted pool.
+ * What is measured, and how:
  *
- * Server and load have a core each. A virtual machine's own pauses are in every p99, so the bounds are held by medians
- * over rounds, and tried up to three times. `npm run overload` holds them as they are. `npm test` has them {@link SLACK}
- * times wider, since machines differ fivefold, and a test that depends on the machine is no test.
+ * - The server is the real one with default limits, on a core of its own; its load has the other.
+ * - *Capacity* C is the most that it serves in closed loops of 16, 32 and 64 connections, which ask again as soon as they
+ *   are answered. GETs and durable PUTs of 1,500 bytes have each their own.
+ * - *Half* and *4 times* are arrivals of a Poisson process at C/2 and 4 C, from two callers alike, over
+ *   {@link CONNECTIONS} kept connections in all: 8 times what is let in while the server is saturated. Each carries one
+ *   request at a time, as in the pools of real clients, and nobody heeds Retry-After. An arrival that finds all of them
+ *   waiting is not sent: that client's pool is exhausted, and its waiting is not the server's. It is counted, and so many
+ *   must have been refused that all connections were busy all the time ({@link BUSY}).
+ * - *Latency* is from handing the request to the socket to the end of the answer.
+ * - Half and 4 times take turns; medians over {@link ROUNDS} rounds are compared. A round in which other programs had more
+ *   than {@link OTHERS} of the two cores says nothing about the server and is tried again, {@link TRIES} rounds in all. On a
+ *   machine that never calms down, what there is must be within {@link WIDE} times the bounds, and the test says so;
+ *   `npm run overload` never widens them.
  */
 import assert from 'node:assert/strict'
-import { execFile, execFileSync } from 'node:child_process'
-import { availableParallelism } from 'node:os'
-import { join, resolve } from 'node:path'
-import { after, before, describe, type TestContext, test } from 'node:test'
-import { promisify } from 'node:util'
-import { type Server, Site } from '../support/site.ts'
-import type { LoadOptions, LoadResult } from './loader.ts'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { resolve } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { type CallerName, type Server, Site } from '../support/site.ts'
+import type { Offer, Outcome, Phase, Setup } from './load.ts'
+import { LOAD_CORE, pin, pinned, SERVER_CORE, watchOthers } from './machine.ts'
 
-const LOADER = resolve(import.meta.dirname, 'loader.ts')
+const CALLERS = ['all', 'reader'] as const satisfies readonly CallerName[]
+const CONNECTIONS = 256
 const ROUNDS = 3
-const ATTEMPTS = 3
-const FLOOD = 256
-const KEYS = 200
-const PREFIX = '/sessions/v1/k'
-/** How much wider the bounds are than what is promised. */
-const SLACK = process.env.HOLDFAST_OVERLOAD === 'strict' ? 1 : 4
-/** Accepted requests: p99 at four times capacity over that at half capacity. */
-const MOST_RATIO = 3 * SLACK
-const MOST_REFUSAL_MS = 100 * SLACK
+const TRIES = 10
+const OTHERS = 0.2
+const WIDE = 4
+const STRICT = process.env.HOLDFAST_OVERLOAD === 'strict'
+/** Share of the arrivals at 4 times that must have met a refusal or no free connection. */
+const BUSY = 0.5
+const MOST_RATIO = 3
+const MOST_REFUSAL_MS = 100
+const KEYS = 500
 
-const skip = availableParallelism() < 2 && 'server and load need a core each'
-const median = (numbers: number[]) => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)]!
+interface Round {
+  readonly half: number
+  readonly served: number
+  readonly refused: number
+  readonly others: number
+}
 
-let site: Site
-let server: Server
+const median = (numbers: readonly number[]): number => numbers.toSorted((a, b) => a - b)[numbers.length >> 1]!
+const sum = (outcomes: readonly Outcome[], count: (outcome: Outcome) => number): number =>
+  outcomes.reduce((total, outcome) => total + count(outcome), 0)
+/** Of two callers, the one that fared worse. */
+const p99 = (outcomes: readonly Outcome[], kind: 'served' | 'refused'): number =>
+  Math.max(...outcomes.map((outcome) => outcome[kind].p99))
 
-before(async () => {
-  if (skip) return
-  site = await Site.make((draft) => {
-    // Every write is a real one, and a load may open its connections all at once, and use each when it is due.
-    draft.stores[0].skipUnchanged = 1
-    draft.limits = { handshakes: 2 * FLOOD }
-    draft.timeouts = { head: '30s', handshake: '30s' }
+describe('overload', () => {
+  let site: Site
+  let server: Server
+  let generator: ChildProcess
+  let seed = 1
+
+  before(async () => {
+    site = await Site.make((draft) => {
+      const operations = ['write', 'end']
+      draft.grants.push({ callers: ['spiffe://example.org/reader'], stores: ['sessions'], operations })
+    })
+    server = await site.start()
+    pin(SERVER_CORE, server.program.child.pid!)
+    const client = server.client('all')
+    for (let key = 0; key < KEYS; key++) await client.put(`/sessions/v1/key-${key}`, 'v'.repeat(1_500))
+    const [file, ...args] = pinned(LOAD_CORE, [process.execPath, resolve(import.meta.dirname, 'generator.ts')])
+    const stdio = ['ignore', 'inherit', 'inherit', 'ipc'] as const
+    generator = spawn(file!, args, { stdio: [...stdio], serialization: 'advanced' })
+    const callers = CALLERS.map((name) => ({ name, ...site.certificates[name], connections: CONNECTIONS / 2 }))
+    await ask({ setup: { port: server.ports.public, authority: site.authority.certificate, callers } })
   })
-  server = await site.start()
-  execFileSync('taskset', ['-a', '-p', '-c', '0', String(server.program.child.pid)])
-  const client = server.client('all')
-  for (let n = 0; n < KEYS; n++) await client.put(`${PREFIX}${n}`, Buffer.alloc(1536, 'v'))
-})
+  after(async () => {
+    generator?.kill()
+    await server?.stop()
+    site?.remove()
+  })
 
-after(async () => {
-  await server?.stop()
-  site?.remove()
-})
-
-async function load(caller: 'all', options: Partial<LoadOptions>): Promise<LoadResult> {
-  const all: LoadOptions = {
-    port: server.ports.public,
-    authority: join(site.folder, 'tls/ca.pem'),
-    certificate: join(site.folder, `tls/${caller}.pem`),
-    key: join(site.folder, `tls/${caller}-key.pem`),
-    method: 'GET',
-    prefix: PREFIX,
-    keys: KEYS,
-    connections: FLOOD,
-    rate: 0,
-    warmUp: 1,
-    seconds: 2,
-    ...options,
-  }
-  const { stdout } = await promisify(execFile)('taskset', ['-c', '1', process.execPath, LOADER, JSON.stringify(all)])
-  return JSON.parse(stdout)
-}
-
-/** Why the bounds do not hold this time, if they do not. */
-async function complain(t: TestContext, method: 'GET' | 'PUT'): Promise<string | undefined> {
-  const { throughput } = await load('all', { method, connections: 64 })
-  const half: number[] = []
-  const overload: number[] = []
-  const refused: number[] = []
-  for (let round = 0; round < ROUNDS; round++) {
-    const calm = await load('all', { method, rate: throughput / 2 })
-    const flood = await load('all', { method, rate: throughput * 4 })
-    half.push(calm.accepted.p99)
-    overload.push(flood.accepted.p99)
-    refused.push(flood.refused.p99)
-    t.diagnostic(
-      `capacity ${throughput.toFixed(0)}/s; half: ${figures(calm.accepted)}; four times: ${figures(flood.accepted)}, ` +
-        `refused ${figures(flood.refused)}, not sent ${flood.notSent}`,
-    )
-    assert.equal(flood.badRefusals, 0, 'every refusal has its Retry-After and its problem')
-    if (flood.accepted.count === 0 || flood.refused.count === 0) return 'nobody was served, or nobody was refused'
-  }
-  const [calm, flood, refusal] = [median(half), median(overload), median(refused)]
-  if (flood > MOST_RATIO * calm) return `accepted: p99 ${flood.toFixed(1)} ms against ${calm.toFixed(1)} ms at half`
-  return refusal > MOST_REFUSAL_MS ? `refused: p99 ${refusal.toFixed(1)} ms` : undefined
-}
-
-const figures = ({ count, p50, p99 }: LoadResult['accepted']) => `${count} (${p50.toFixed(1)}, ${p99.toFixed(1)} ms)`
-
-describe('at four times capacity', { skip }, () => {
-  for (const method of ['GET', 'PUT'] as const) {
-    test(`${method}: what is accepted stays quick, and what is refused is told so`, { timeout: 240_000 }, async (t) => {
-      let complaint: string | undefined
-      for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-        complaint = await complain(t, method)
-        if (complaint === undefined) return
-        t.diagnostic(`attempt ${attempt}: ${complaint}`)
-      }
-      assert.fail(complaint)
-    })
+  async function ask(message: { setup: Setup } | { phase: Phase }): Promise<unknown> {
+    generator.send(message)
+    const [answer] = await once(generator, 'message', { signal: AbortSignal.timeout(60_000) })
+    return answer
   }
 
-  test('one caller floods, and another is served every time', { timeout: 60_000 }, async () => {
-    const flood = load('all', { warmUp: 0.5, seconds: 4 })
-    const reader = server.client('reader')
-    const statuses = new Map<number, number>()
-    let over = false
-    flood.finally(() => {
-      over = true
-    })
-    while (!over) {
-      const { status } = await reader.get(`${PREFIX}1`)
-      statuses.set(status, (statuses.get(status) ?? 0) + 1)
+  /** Plays offers for 2 s after 1 s of warming up. Nothing may hang, close or be answered in other words. */
+  async function play(offers: readonly Offer[]): Promise<Outcome[]> {
+    const phase = { offers, warmUp: 1, seconds: 2, seed: seed++ }
+    const outcomes = (await ask({ phase })) as Outcome[]
+    for (const { caller, faults } of outcomes) assert.deepEqual(faults, [], caller)
+    return outcomes
+  }
+
+  const both = (offer: Omit<Offer, 'caller'>): Offer[] => CALLERS.map((caller) => ({ caller, ...offer }))
+  const others = () => watchOthers([server.program.child.pid!, generator.pid!, process.pid])
+
+  async function capacity(request: 'get' | 'put'): Promise<number> {
+    const rates: number[] = []
+    for (const connections of [16, 32, 64]) {
+      const outcomes = await play(both({ request, rate: 'closed', connections: connections / 2 }))
+      rates.push(sum(outcomes, ({ served }) => served.count) / 2)
     }
-    assert.ok((await flood).refused.count > 0, 'the flood met the limits')
-    assert.deepEqual([...statuses.keys()], [200])
+    return Math.max(...rates)
+  }
+
+  for (const request of ['get', 'put'] as const) {
+    it(`of ${request.toUpperCase()}s: what is served stays quick, and what is not is told so`, async (t) => {
+      const c = await capacity(request)
+      t.diagnostic(`capacity ${c.toFixed(0)}/s`)
+      const rounds: Round[] = []
+      const calm = () => rounds.filter((round) => round.others <= OTHERS)
+      while (calm().length < ROUNDS && rounds.length < TRIES) {
+        const foreign = others()
+        const half = await play(both({ request, rate: c / 4 }))
+        const over = await play(both({ request, rate: 2 * c }))
+        const round = { half: p99(half, 'served'), served: p99(over, 'served'), refused: p99(over, 'refused') }
+        rounds.push({ ...round, others: foreign() })
+        const arrivals = sum(over, ({ offered }) => offered)
+        const turnedAway = sum(over, ({ refused, unsent }) => refused.count + unsent)
+        assert.ok(turnedAway >= BUSY * arrivals, `${turnedAway} of ${arrivals}: this was no overload`)
+        const rate = (count: (outcome: Outcome) => number) => `${(sum(over, count) / 2 / c).toFixed(2)} C`
+        t.diagnostic(
+          `p99 at half ${round.half.toFixed(1)} ms; at 4 times ${rate(({ served }) => served.count)} served ` +
+            `${round.served.toFixed(1)} ms, ${rate(({ refused }) => refused.count)} refused ${round.refused.toFixed(1)} ms, ` +
+            `${rate(({ unsent }) => unsent)} not sent; others had ${rounds.at(-1)!.others.toFixed(2)} cores`,
+        )
+      }
+      const quiet = calm().length === ROUNDS
+      const slack = quiet || STRICT ? 1 : WIDE
+      if (!quiet) t.diagnostic(`this machine is busy with other things: bounds are ${slack} times as wide`)
+      const counted = quiet ? calm() : rounds
+      const of = (figure: keyof Round) => median(counted.map((round) => round[figure]))
+      const bound = MOST_RATIO * slack * of('half')
+      assert.ok(of('served') <= bound, `served: p99 ${of('served').toFixed(1)} ms, at most ${bound.toFixed(1)}`)
+      assert.ok(of('refused') <= MOST_REFUSAL_MS * slack, `refused: p99 ${of('refused').toFixed(1)} ms`)
+    })
+  }
+
+  it('by one caller is not felt by another who asks little', async (t) => {
+    const c = await capacity('get')
+    const [flood, modest] = await play([
+      { caller: 'all', request: 'get', rate: 4 * c },
+      { caller: 'reader', request: 'get', rate: c / 50 },
+    ])
+    t.diagnostic(`refused of the flood ${flood!.refused.count}, of the other ${modest!.refused.count}`)
+    assert.ok(flood!.refused.count > 0, 'the flood met the limits')
+    assert.equal(modest!.served.count, modest!.offered, 'all were served')
+    assert.ok(modest!.offered > 0)
   })
 })
