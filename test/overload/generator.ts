@@ -17,7 +17,8 @@ const VALUE_BYTES = 1_500
 const FILLER = 'v'.repeat(VALUE_BYTES - 16)
 /** Ms after the end of a phase by which everything sent must be answered. */
 const PATIENCE_MS = 5_000
-const REFUSAL = /\r\nRetry-After: [1-9]\d*\r\n[^]*"code": "overloaded",\n {2}"status": 503\n}\n$/
+const REFUSAL = /\r\nRetry-After: [1-9]\d*\r\n[\s\S]*"code": "overloaded",\n {2}"status": 503\n}\n$/
+const LATE = /"code": "(?:unavailable|unconfirmed)"/
 
 let host = ''
 let written = Date.now() * 1000
@@ -90,6 +91,7 @@ class Load {
   readonly #connections: number
   #offered = 0
   #unsent = 0
+  #late = 0
   #next: number
 
   constructor(offer: Offer, phase: Phase, index: number, now: number) {
@@ -133,7 +135,8 @@ class Load {
     const due = this.offer.request === 'get' ? '200' : '201'
     if (status === due || (status === '503' && REFUSAL.test(text))) {
       if (counts) (status === due ? this.#served : this.#refused).push(now - line.sentAt)
-    } else this.faults.push(text)
+    } else if (LATE.test(text)) this.#late++
+    else this.faults.push(text)
     if (this.offer.rate === 'closed') this.turn(now)
   }
 
@@ -145,6 +148,7 @@ class Load {
       served: figures(this.#served),
       refused: figures(this.#refused),
       unsent: this.#unsent,
+      late: this.#late,
       faults: this.faults.slice(0, 5),
     }
   }

@@ -52,6 +52,8 @@ export interface Outcome {
   readonly refused: Figures
   /** Arrivals that found every connection waiting for an answer; they were never sent. */
   readonly unsent: number
+  /** 503 because the storage did not answer in time. */
+  readonly late: number
   /** Whatever should not be: other statuses, wrong problems, connections that closed, requests without an answer. */
   readonly faults: readonly string[]
 }
