@@ -15,7 +15,7 @@ import { type Instance, prepare, serve, TLS } from './instance.ts'
 import type { LoaderResult } from './loader.ts'
 import { openLoopRound } from './open-loop.ts'
 import { type Server, startServer } from './pinned.ts'
-import { machine, memory } from './procfs.ts'
+import { busySeconds, cpuSeconds, endedChildrenCpuSeconds, machine, memory } from './procfs.ts'
 import { progress } from './progress.ts'
 import { redisRound, startRedis } from './redis.ts'
 import { type Runs, report, type Size } from './report.ts'
@@ -23,9 +23,12 @@ import { type Bar, bar, median, ratio } from './statistics.ts'
 import { SATURATION_KEYS } from './workload.ts'
 import { type Round, wrkRound } from './wrk.ts'
 
-/** Rounds and their seconds; the whole stays below ten minutes, or below two. */
+/**
+ * Rounds and their seconds; `warmUp` runs before the rounds at saturation, and within each round of the open loop before
+ * it measures. The whole stays below ten minutes, or below two.
+ */
 const FULL = { rounds: 5, saturation: 6, warmUp: 2, compile: 15, openLoop: 10, large: 1_000_000 }
-const QUICK = { rounds: 3, saturation: 2, warmUp: 1, compile: 4, openLoop: 3, large: 100_000 }
+const QUICK = { rounds: 3, saturation: 2, warmUp: 1, compile: 3, openLoop: 3, large: 100_000 }
 const SMALL = 10_000
 /** The load of interest is this part of the yardstick's saturation rate. */
 const SHARE_OF_SATURATION = 1 / 8
@@ -54,16 +57,21 @@ interface Load<T> {
   run(seconds: number): Promise<T>
 }
 
-/** Runs the loads in turn, round after round; before the first, each once shortly, so that all code is compiled. */
-async function interleaved<T>(title: string, loads: readonly Load<T>[], seconds: number): Promise<Runs<T>[]> {
+/** Runs the loads in turn, round after round. */
+async function interleaved<T>(
+  title: string,
+  loads: readonly Load<T>[],
+  rounds: number,
+  seconds: number,
+): Promise<Runs<T>[]> {
   const runs = loads.map(({ name }) => ({ name, rounds: [] as T[] }))
-  for (let round = 0; round <= plan.rounds; round++) {
+  for (let round = 0; round < rounds; round++) {
     for (const [n, load] of loads.entries()) {
-      progress(`${title}: ${round === 0 ? 'warm-up' : `round ${round} of ${plan.rounds}`}, ${load.name}`)
-      const result = await load.run(round === 0 ? plan.warmUp : seconds).catch((error: Error) => {
+      progress(`${title}: round ${round + 1} of ${rounds}, ${load.name}`)
+      const result = await load.run(seconds).catch((error: Error) => {
         throw new Error(`${title}, ${load.name}: ${error.message}`, { cause: error })
       })
-      if (round > 0) runs[n]!.rounds.push(result)
+      runs[n]!.rounds.push(result)
     }
   }
   return runs
@@ -81,6 +89,7 @@ const pki = await certificates(TLS)
 const [medium, small, large] = [await prepare(SATURATION_KEYS), await prepare(SMALL), await prepare(plan.large)]
 
 progress('starting the servers')
+const begun = { at: performance.now(), busy: busySeconds(), own: cpuSeconds('self') + endedChildrenCpuSeconds() }
 const constant = stopLater(
   await startServer(
     process.execPath,
@@ -115,7 +124,8 @@ if (typeof redis !== 'string') {
     },
   })
 }
-const saturation = await interleaved('saturation', saturationLoads, plan.saturation)
+await interleaved('warm-up', saturationLoads, 1, 2 * plan.warmUp)
+const saturation = await interleaved('saturation', saturationLoads, plan.rounds, plan.saturation)
 await holdfast.stop()
 if (typeof redis !== 'string') await redis.stop()
 
@@ -149,6 +159,7 @@ const openLoop = await interleaved(
       openLoad(`Holdfast, ${sessions(instance)} sessions`, server.pid, server.port, instance),
     ),
   ],
+  plan.rounds,
   plan.openLoop,
 )
 const sizes = instances.map(
@@ -157,6 +168,10 @@ const sizes = instances.map(
     ...{ file: instance.fileBytes(), log: instance.logBytes() },
   }),
 )
+await started.disposeAsync()
+// The children have ended, so what the machine was busy with beyond them and this process was somebody else's.
+const own = cpuSeconds('self') + endedChildrenCpuSeconds() - begun.own
+const others = (busySeconds() - begun.busy - own) / ((performance.now() - begun.at) / 1000)
 progress('')
 
 const [yardstick, get] = saturation
@@ -188,7 +203,7 @@ const bars: Bar[] = [
   ),
 ]
 const page = report({
-  ...{ quick: flags.quick, machine: machine(), bars, saturation, saturationSeconds: plan.saturation },
+  ...{ quick: flags.quick, machine: machine(), others, bars, saturation, saturationSeconds: plan.saturation },
   redis: typeof redis === 'string' ? `No Redis beside it: ${redis}.` : 'Redis is loaded by redis-benchmark.',
   ...{ openLoop, openLoopSeconds: plan.openLoop, offered, sizes },
 })

@@ -29,6 +29,17 @@ export function endedChildrenCpuSeconds(): number {
   return (Number(fields[13]) + Number(fields[14])) / TICKS
 }
 
+/** CPU seconds that all cores were busy since the machine started, what the hypervisor gave to others included. */
+export function busySeconds(): number {
+  // cpu  user nice system idle iowait irq softirq steal guest guest_nice; guest is part of user.
+  const [user, nice, system, , , irq, softirq, steal] = readFileSync('/proc/stat', 'latin1')
+    .split('\n', 1)[0]!
+    .split(/\s+/)
+    .slice(1)
+    .map(Number) as [number, number, number, number, number, number, number, number]
+  return (user + nice + system + irq + softirq + steal) / TICKS
+}
+
 export interface Memory {
   /** Bytes resident, mapped files included. */
   readonly resident: number

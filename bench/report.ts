@@ -5,6 +5,9 @@ import { type Bar, median, type Ratio, ratio } from './statistics.ts'
 import { CONNECTIONS, SATURATION_KEYS, VALUE_BYTES } from './workload.ts'
 import type { Round } from './wrk.ts'
 
+/** Cores that others may keep busy before latencies mean nothing. */
+const QUIET = 0.1
+
 /** All rounds of one load. */
 export interface Runs<T> {
   readonly name: string
@@ -22,6 +25,8 @@ export interface Size {
 export interface Results {
   readonly quick: boolean
   readonly machine: readonly string[]
+  /** Cores that other programs kept busy meanwhile, on the average. */
+  readonly others: number
   readonly bars: readonly Bar[]
   /** The first is the yardstick. */
   readonly saturation: readonly Runs<Round>[]
@@ -143,6 +148,7 @@ export function report(results: Results): string {
 Made by \`npm run bench\`${results.quick ? ' -- --quick: short rounds and a smaller large database, for a first look; its figures are no verdict' : ''}. The machine:
 
 ${results.machine.map((line) => `- ${line}`).join('\n')}
+- Other programs kept ${results.others.toFixed(2)} cores busy meanwhile${results.others > QUIET ? ': too many, so trust nothing but CPU per request at saturation' : ''}
 
 Read the ratios, not the absolute figures: machines of one kind differ five times over. The yardstick is node:https with
 default options answering a constant ${whole(VALUE_BYTES)} bytes. Servers run on core 0, the load on core 1, all over loopback,
