@@ -9,6 +9,7 @@ import { dirname, relative, resolve } from 'node:path'
 const LAYERS: readonly (readonly string[])[] = [
   ['cli'],
   ['compose.ts'],
+  ['service'],
   ['config'],
   ['http'],
   ['stores'],

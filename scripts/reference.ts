@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { REFUSALS } from '../packages/server/src/access/refusals.ts'
-import { EVENTS, FIELDS, fieldsOf } from '../packages/server/src/audit/events.ts'
+import { EVENTS, FIELDS } from '../packages/server/src/audit/events.ts'
 import { makeProgram } from '../packages/server/src/cli/program.ts'
 import { PROBLEM_CODES, PROBLEMS, problemType } from '../packages/server/src/common/problems.ts'
 import { version } from '../packages/server/src/common/version.ts'
@@ -91,15 +91,14 @@ function errors(): string {
 function audit(): string {
   const intro = `One JSON object a line, with \`"audit":true\`, \`time\` and \`event\`, on standard output or in \`audit.file\`. No line ever holds a key, a
 value, a secret, a whole address or a URL. Bounded events are counted once they come too fast (\`suppressed\`); endings are never bounded.`
-  const events = Object.entries(EVENTS).map(([name, { says, bounded }]) => {
-    const fields = fieldsOf(name as keyof typeof EVENTS)
-    return [code(name), says, fields.map(code).join(' '), bounded ? 'yes' : 'no']
+  const events = Object.entries(EVENTS).map(([name, { says, always, sometimes, bounded }]) => {
+    return [code(name), says, always.map(code).join(' '), sometimes.map(code).join(' '), bounded ? 'yes' : 'no']
   })
   const fields = Object.entries(FIELDS).map(([name, { kind, says }]) => [code(name), kind, says])
   const rules = Object.entries(REFUSALS).map(([name, says]) => [code(name), says])
   return [
     intro,
-    `## Events\n\n${table(['event', 'meaning', 'fields', 'bounded'], events)}`,
+    `## Events\n\n${table(['event', 'meaning', 'always has', 'has where it is known', 'bounded'], events)}`,
     `## Fields\n\n${table(['field', 'type', 'meaning'], fields)}`,
     `## Rules\n\nWhat \`rule\` of a refusal says.\n\n${table(['rule', 'meaning'], rules)}`,
   ].join('\n\n')
@@ -160,7 +159,7 @@ async function metrics(): Promise<string> {
   await engine.open([])
   const { registry } = new Metrics({ stores: [], callers: [], version, limits: new Limits(LIMITS) })
   const records = { keyUsage: () => [] }
-  await InstanceMetrics.register({ registry, engine, records, audit: { failed: 0 }, certificates: [] })
+  await InstanceMetrics.register({ registry, engine, records, audit: { failed: 0 }, certificates: () => [] })
   await engine.close()
   rmSync(folder, { recursive: true })
   const rows = registry
@@ -194,8 +193,7 @@ const LIMITS = {
 
 /** The help of every command, as the program prints it. */
 function commandLine(): string {
-  const program = makeProgram()
-  const pages = [program, ...program.commands].map((command) => {
+  const pages = commandsBelow(makeProgram(), 'holdfast').map(({ command, words }) => {
     let help = ''
     command.configureOutput({
       writeOut: (text) => {
@@ -204,9 +202,16 @@ function commandLine(): string {
       getOutHelpWidth: () => 110,
     })
     command.outputHelp()
-    return `## ${command === program ? 'holdfast' : `holdfast ${command.name()}`}\n\n\`\`\`\n${help.trim()}\n\`\`\``
+    return `## ${words}\n\n\`\`\`\n${help.trim()}\n\`\`\``
   })
   return pages.join('\n\n')
+}
+
+type Command = ReturnType<typeof makeProgram>
+
+/** A command and all below it, each with the words that call it. */
+function commandsBelow(command: Command, words: string): { command: Command; words: string }[] {
+  return [{ command, words }, ...command.commands.flatMap((below) => commandsBelow(below, `${words} ${below.name()}`))]
 }
 
 function table(head: string[], rows: string[][]): string {

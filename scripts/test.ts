@@ -25,20 +25,31 @@ if (files.length === 0) {
   process.exit(2)
 }
 
+/** They measure, or load the machine, so nothing else may run meanwhile. */
+const ALONE = /^test\/(overload|fuzz|durability|reload|bench-smoke)/
+const alone = files.filter((file) => ALONE.test(file))
 const skipped: string[] = []
-const stream = run({
-  files: files.map((file) => resolve(root, file)),
-  concurrency: Math.max(1, availableParallelism() - 1),
-  cwd: root,
-})
-stream.on('test:fail', () => {
-  process.exitCode = 1
-})
-stream.on('test:pass', (event) => {
-  if (event.skip !== undefined) skipped.push(`${event.name}: ${event.skip}`)
-})
-stream.on('end', () => {
-  if (skipped.length > 0) console.error(`\nskipped:\n  ${skipped.join('\n  ')}`)
-  if (skipped.length > 0 && process.env.HOLDFAST_NO_SKIPS === '1') process.exitCode = 1
-})
-stream.compose(spec).pipe(process.stdout)
+const tally = { passed: 0, failed: 0 }
+
+await runAll(
+  files.filter((file) => !alone.includes(file)),
+  availableParallelism(),
+)
+await runAll(alone, 1)
+if (skipped.length > 0) console.error(`\nskipped:\n  ${skipped.join('\n  ')}`)
+if (skipped.length > 0 && process.env.HOLDFAST_NO_SKIPS === '1') process.exitCode = 1
+console.log(`\n${tally.passed} passed, ${tally.failed} failed`)
+
+async function runAll(some: readonly string[], concurrency: number): Promise<void> {
+  if (some.length === 0) return
+  const stream = run({ files: some.map((file) => resolve(root, file)), concurrency, cwd: root })
+  stream.on('test:fail', ({ details }) => {
+    process.exitCode = 1
+    if (details.type !== 'suite') tally.failed++
+  })
+  stream.on('test:pass', ({ details, name, skip }) => {
+    if (details.type !== 'suite') tally.passed++
+    if (skip !== undefined) skipped.push(`${name}: ${skip}`)
+  })
+  for await (const text of stream.compose(spec)) process.stdout.write(text)
+}
