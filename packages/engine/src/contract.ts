@@ -21,7 +21,10 @@ export type Shape = 'cell' | 'rows'
  */
 export type Atomicity = 'no' | 'datacenter' | 'global'
 
-/** The rules of one space. They are durable: an engine refuses to open a space whose shape, finality or atomicity changed. */
+/**
+ * The rules of one space. Once it is confirmed they are durable: an engine refuses to open a space whose shape, finality or
+ * atomicity changed. Until then, they are those of the latest `open`.
+ */
 export interface Space {
   /** Stable name, 1-128 characters of `[a-z0-9:/._-]`, for example `store:sessions`. */
   readonly id: string
@@ -87,7 +90,8 @@ export interface RowRange {
 export interface OpenReport {
   /**
    * Ids of spaces that were never confirmed: nobody has finished setting them up. Whoever opened them writes their check
-   * cells and then calls `confirm`; a crash between the two leaves them fresh, so set-up is simply done again.
+   * cells and then calls `confirm`; a crash between the two leaves them fresh, so set-up is simply done again, and by other
+   * rules if the first were a mistake.
    */
   readonly fresh: readonly string[]
 }
@@ -132,12 +136,15 @@ export interface Engine {
 
   /**
    * Makes the spaces usable. May be called again with more spaces or with a longer `longestTtl`; the engine remembers the
-   * longest it ever saw, because markers must outlive every value. Rejects with `EngineRefused` if the storage is foreign,
+   * longest that a confirmed space ever had, because markers must outlive every value. Rejects with `EngineRefused` if the storage is foreign,
    * damaged, newer, or not writable, or if a space's rules changed.
    */
   open(spaces: readonly Space[]): Promise<OpenReport>
 
-  /** Says that the fresh spaces are set up. Durable when it resolves. */
+  /**
+   * Says that the fresh spaces are set up. Durable when it resolves. Rejects with `EngineRefused` if another instance has
+   * opened one of them by other rules since.
+   */
   confirm(ids: readonly string[]): Promise<void>
 
   health(): Promise<Health>
@@ -170,9 +177,10 @@ export interface Engine {
 
   /**
    * Ends the address, whether or not it lives. In a final space a marker stays, for the longest TTL the space ever had
-   * plus one day, counted from the latest end; in a reusable one the address is absent afterwards. `everywhere`: answer `done` only when a quorum of
-   * every datacenter holds it; `pending` means that it is over where that was possible and that the engine sees the rest
-   * through by itself, across restarts. An engine within one machine always answers `done`.
+   * plus one day, counted from the latest end, and never less than a day past the expiry of what lived there; in a reusable
+   * one the address is absent afterwards. `everywhere`: answer `done` only when a quorum of every datacenter holds it;
+   * `pending` means that it is over where that was possible and that the engine sees the rest through by itself, across
+   * restarts. An engine within one machine always answers `done`.
    */
   end(
     space: string,

@@ -21,6 +21,11 @@ import { EngineRefused } from './errors.ts'
 
 const SPACE_ID = /^[a-z0-9:/._-]{1,128}$/
 
+/** A space as operators know it: `store carts`. */
+export function titleOf(id: string): string {
+  return id.startsWith('store:') ? id.replace(':', ' ') : `space ${id}`
+}
+
 /** Checks declarations before any is used: well formed, consistent, and within what the engine can hold. */
 export function checkSpaces(spaces: readonly Space[], capabilities: Capabilities): void {
   const seen = new Set<string>()
@@ -43,16 +48,16 @@ export function checkSpaces(spaces: readonly Space[], capabilities: Capabilities
 }
 
 function beyond(id: string, engine: string, what: string): EngineRefused {
-  return new EngineRefused(`space ${id}: the engine "${engine}" ${what}`, 'change the space, or choose another engine')
+  return new EngineRefused(`${titleOf(id)}: the engine "${engine}" ${what}`, 'change it, or choose another engine')
 }
 
-/** A space keeps its shape, finality and atomicity for ever: records were written in the trust that they hold. */
-export function checkUnchanged(before: Omit<Space, 'longestTtl' | 'maxSize'>, now: Space): void {
+/** A confirmed space keeps its shape, finality and atomicity for ever: records were written in the trust that they hold. */
+export function checkUnchanged(before: Pick<Space, 'shape' | 'final' | 'atomic'>, now: Space): void {
   for (const rule of ['shape', 'final', 'atomic'] as const) {
     if (before[rule] === now[rule]) continue
     throw new EngineRefused(
-      `space ${now.id}: ${rule} was ${before[rule]} when it was made and is now ${now[rule]}`,
-      'change it back, or give the space a new name and begin anew',
+      `${titleOf(now.id)}: ${rule} was ${before[rule]} when it was made and is now ${now[rule]}`,
+      'change it back, or give it a new name and begin anew',
     )
   }
 }
@@ -115,9 +120,18 @@ export function expiryOf(ttl: number, now: number): number {
   return ttl === 0 ? 0 : now + ttl * 1000
 }
 
-/** Unix ms at which a marker set at `now` expires, `highestTtl` being the longest TTL (seconds) its space ever had. */
-export function markerExpiry(highestTtl: number, now: number): number {
-  return now + (highestTtl + MARKER_GRACE_SECONDS) * 1000
+/**
+ * Unix ms at which a marker set at `now` expires, `highestTtl` being the longest TTL (seconds) its space ever had. A clock
+ * that is behind must not let it die before what it replaces: `held`, a record or a marker.
+ */
+export function markerExpiry(
+  highestTtl: number,
+  now: number,
+  held: { readonly ended: boolean; readonly expiresAt: number } | undefined,
+): number {
+  const grace = MARKER_GRACE_SECONDS * 1000
+  const least = held === undefined ? 0 : held.expiresAt + (held.ended ? 0 : grace)
+  return Math.max(now + highestTtl * 1000 + grace, least)
 }
 
 /** Whether a record is over at `now`, by the clock of the moment. */

@@ -68,6 +68,7 @@ export function testFinality(make: Make): void {
     onEngine(make, async (engine, clock) => {
       const id = 'store:shrinking'
       await engine.open([space(id, { final: true, longestTtl: 10 * DAY })])
+      await engine.confirm([id])
       await engine.open([space(id, { final: true, longestTtl: DAY })])
       await assert.rejects(engine.put(id, address(), bytes('x'), { ttl: DAY + 1 }, soon()), RangeError)
       const at = address()

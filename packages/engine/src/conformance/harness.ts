@@ -13,13 +13,24 @@ export interface Subject {
   close(): Promise<void>
 }
 
-/** Makes a subject whose engine takes the time (Unix ms) from `now`. The engine is not opened yet. */
-export type Make = (options: { readonly now: () => number }) => Promise<Subject>
+/**
+ * Makes a subject whose engine takes the time (Unix ms) from `now`, and from `monotonic` the ms that have passed, however
+ * the clock was set. The engine is not opened yet.
+ */
+export type Make = (clocks: Pick<Clock, 'now' | 'monotonic'>) => Promise<Subject>
 
 export class Clock {
   time = 1_800_000_000_000
+  #passed = 0
   readonly now = (): number => this.time
+  readonly monotonic = (): number => this.#passed
+  /** Time passes. */
   forward(seconds: number): void {
+    this.time += seconds * 1000
+    this.#passed += seconds * 1000
+  }
+  /** The clock is set. */
+  step(seconds: number): void {
     this.time += seconds * 1000
   }
 }
@@ -64,7 +75,7 @@ export function onEngine(
 ): (context: TestContext) => Promise<void> {
   return async (context) => {
     const clock = new Clock()
-    const subject = await make({ now: clock.now })
+    const subject = await make(clock)
     try {
       const { shapes, atomic } = subject.engine.capabilities
       const offered = SPACES.filter((one) => shapes.includes(one.shape) && atomic.includes(one.atomic))

@@ -1,8 +1,8 @@
 /**
  * The suite that holds any engine to the contract. Call `conformance` in a `node:test` file:
  *
- *     conformance('memory', async ({ now }) => {
- *       const engine = new MemoryEngine({ now })
+ *     conformance('memory', async ({ now, monotonic }) => {
+ *       const engine = new MemoryEngine({ now, monotonic })
  *       return { engine, close: () => engine.close() }
  *     }, { durable: false })
  *

@@ -99,7 +99,8 @@ export function testReopening(make: Make): void {
 
   test(
     'rules of spaces are held after the storage was opened anew',
-    onEngine(make, async (_engine, _clock, subject) => {
+    onEngine(make, async (engine, _clock, subject) => {
+      await engine.confirm([FINAL.id])
       const again = await subject.reopen!()
       await assert.rejects(again.open([{ ...FINAL, final: false }]))
       await again.open([FINAL])

@@ -1,7 +1,14 @@
 /** Declarations of spaces, and calls against their rules: refused precisely, with nothing changed. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { EngineRefused, MAX_ORDER_BYTES, MAX_ROWS, MAX_TTL_SECONDS, type Space } from '../index.ts'
+import {
+  EngineRefused,
+  MARKER_GRACE_SECONDS,
+  MAX_ORDER_BYTES,
+  MAX_ROWS,
+  MAX_TTL_SECONDS,
+  type Space,
+} from '../index.ts'
 import {
   address,
   assertCell,
@@ -60,8 +67,9 @@ export function testRules(make: Make): void {
   )
 
   test(
-    'shape, finality and atomicity of a space never change; TTL and size may',
+    'shape, finality and atomicity of a space that was confirmed never change; TTL and size may',
     onEngine(make, async (engine) => {
+      await engine.confirm([FINAL.id, REUSABLE.id, FAST.id])
       const changed = [
         { ...FINAL, final: false },
         { ...REUSABLE, final: true },
@@ -84,6 +92,22 @@ export function testRules(make: Make): void {
       await engine.confirm([one.id])
       assert.deepEqual((await engine.open([one, two])).fresh, [two.id])
       await assert.rejects(engine.confirm(['store:unknown']), TypeError)
+    }),
+  )
+
+  test(
+    'the rules of a space that nobody has confirmed are those of the latest open, its longest TTL too',
+    onEngine(make, async (engine, clock) => {
+      const mistyped = space('store:mistyped', { longestTtl: 100 * DAY })
+      const mended = { ...mistyped, final: true, longestTtl: DAY }
+      await engine.open([mistyped])
+      assert.deepEqual((await engine.open([mended])).fresh, [mended.id])
+      await engine.confirm([mended.id])
+      await assert.rejects(engine.open([mistyped]), EngineRefused)
+      const at = address()
+      await engine.end(mended.id, at, { everywhere: true }, soon())
+      clock.forward(DAY + MARKER_GRACE_SECONDS)
+      assert.equal(await engine.get(mended.id, at, soon()), 'absent')
     }),
   )
 

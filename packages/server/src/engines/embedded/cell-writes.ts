@@ -75,8 +75,7 @@ export class CellWrites {
     const { held, record } = found
     if (final) {
       if (noMarkers && held === undefined) return 'full'
-      const marker = markerExpiry(Number(this.#highestTtl.get(space)?.highest_ttl), now)
-      const expiresAt = held?.ended ? Math.max(held.expiresAt, marker) : marker
+      const expiresAt = markerExpiry(Number(this.#highestTtl.get(space)?.highest_ttl), now, held)
       this.#replace(found, space, { address, sealed: NOTHING, expiresAt })
     } else if (held !== undefined) {
       this.#replace(found, space, undefined)

@@ -11,7 +11,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { CellWrites } from './cell-writes.ts'
 import { describeFault, SQLITE, sqliteCode } from './faults.ts'
 import { FreeSpace } from './free-space.ts'
-import { monotonicNow, type Outcome, type Write, type WriterFigures, type WriterOptions } from './protocol.ts'
+import { monotonicNow, NO_FIGURES, type Outcome, type Write, type WriterOptions } from './protocol.ts'
 import { RowWrites } from './row-writes.ts'
 import { Tally } from './tally.ts'
 
@@ -30,7 +30,7 @@ const LOCK_MS = 1000
 const SLEEP = new Int32Array(new SharedArrayBuffer(4))
 
 export class Commits {
-  readonly figures: WriterFigures = { commits: 0, operations: 0, swept: 0, backlog: 0, floor: 0, fault: '' }
+  readonly figures = { ...NO_FIGURES }
   readonly #db: DatabaseSync
   readonly #freeSpace: FreeSpace
   readonly #tally: Tally
@@ -121,7 +121,8 @@ export class Commits {
   #lookForSpace(): void {
     const { size, unused } = this.#size.get() ?? {}
     this.#freeSpace.look(Number(size), Number(unused))
-    this.figures.floor = this.#freeSpace.floor
+    const { floor, free, floors } = this.#freeSpace
+    Object.assign(this.figures, { floor, free, floors })
   }
 
   #commit(writes: readonly Write[], outcomes: Map<number, Outcome>): void {

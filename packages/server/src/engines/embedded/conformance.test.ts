@@ -6,9 +6,9 @@ import { EmbeddedEngine } from './embedded-engine.ts'
 
 conformance(
   'embedded',
-  async ({ now }) => {
+  async (clocks) => {
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-embedded-'))
-    const options = { file: join(folder, 'holdfast.db'), now, minFree: { writes: 0, ends: 0 } }
+    const options = { file: join(folder, 'holdfast.db'), ...clocks, minFree: { writes: 0, ends: 0 } }
     const engine = new EmbeddedEngine(options)
     let current = engine
     return {

@@ -33,21 +33,22 @@ import {
   type StoredRow,
   spaceOf,
 } from '@holdfast/engine'
+import { type Clocks, SweepClock } from '../sweep-clock.ts'
 import { describeFault } from './faults.ts'
 import { openFile } from './file.ts'
-import type { Outcome } from './protocol.ts'
+import type { Outcome, WriterFigures } from './protocol.ts'
 import { Reader } from './reader.ts'
 import { confirmSpaces, type OpenedSpace, openSpaces } from './spaces.ts'
 import { stats } from './stats.ts'
 import { WriterLink } from './writer-link.ts'
 
-export interface EmbeddedOptions {
+export interface EmbeddedOptions extends Clocks {
   /** Path of the SQLite file; it is made if there is none, its folder is not. */
   readonly file: string
-  /** Unix ms; for tests that move the clock. */
-  readonly now?: () => number
   /** Free-space floors in bytes, below which writes, and below which ends too, are refused. */
   readonly minFree?: { readonly writes?: number; readonly ends?: number }
+  /** Is called whenever another floor holds than before: 0 none, 1 writes, 2 ends, too, are refused. Bytes. */
+  readonly floorChanged?: (space: Pick<WriterFigures, 'floor' | 'free' | 'floors'>) => void
 }
 
 const SWEEP_MS = 1000
@@ -80,8 +81,12 @@ export class EmbeddedEngine implements Engine {
   }
 
   async confirm(ids: readonly string[]): Promise<void> {
-    for (const id of ids) if (!this.#spaces.has(id)) throw new TypeError(`space ${id} was not opened`)
-    confirmSpaces(this.#live().db, ids)
+    const spaces = ids.map((id) => {
+      const space = this.#spaces.get(id)
+      if (space === undefined) throw new TypeError(`space ${id} was not opened`)
+      return space
+    })
+    confirmSpaces(this.#live().db, spaces)
   }
 
   async health(): Promise<Health> {
@@ -197,11 +202,16 @@ export class EmbeddedEngine implements Engine {
   }
 
   async #start(): Promise<void> {
-    const db = openFile(this.#options.file)
-    const link = new WriterLink({ file: this.#options.file, minFree: this.#options.minFree ?? {} })
+    const { file, minFree = {}, floorChanged } = this.#options
+    const db = openFile(file)
+    const link = new WriterLink({ file, minFree }, floorChanged)
     this.#running = { db, reader: new Reader(db, this.#now), link }
     await link.ready()
-    this.#sweeper = setInterval(() => link.sweep(this.#now()), SWEEP_MS).unref()
+    const clock = new SweepClock(this.#options)
+    this.#sweeper = setInterval(() => {
+      const now = clock.read()
+      if (now !== undefined) link.sweep(now)
+    }, SWEEP_MS).unref()
   }
 
   #live() {

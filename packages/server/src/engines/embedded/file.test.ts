@@ -163,9 +163,11 @@ function register(): void {
     const file = await makeFile(1)
     const engine = new EmbeddedEngine({ file })
     const added = { ...SPACE, id: 'store:added' }
+    await engine.open([SPACE])
+    await engine.confirm([SPACE.id])
     await assert.rejects(engine.open([added, { ...SPACE, final: false }]), EngineRefused)
     await assert.rejects(engine.get(added.id, randomBytes(32), performance.now() + 1000), TypeError)
-    assert.deepEqual((await engine.open([SPACE])).fresh, [SPACE.id])
+    assert.deepEqual((await engine.open([SPACE])).fresh, [])
     await engine.close()
     const db = new DatabaseSync(file)
     assert.deepEqual(
@@ -176,5 +178,22 @@ function register(): void {
       [SPACE.id],
     )
     db.close()
+  })
+
+  test('of two instances that set a space up by different rules, the first is refused, and the second is right', async () => {
+    const file = await makeFile(0)
+    const [one, other] = [new EmbeddedEngine({ file }), new EmbeddedEngine({ file })]
+    const reusable = { ...SPACE, final: !SPACE.final }
+    for (const [engine, rules] of [
+      [one, SPACE],
+      [other, reusable],
+    ] as const) {
+      assert.deepEqual((await engine.open([rules])).fresh, [SPACE.id])
+    }
+    await assert.rejects(one.confirm([SPACE.id]), EngineRefused)
+    await other.confirm([SPACE.id])
+    await assert.rejects(one.open([SPACE]), EngineRefused)
+    assert.deepEqual((await one.open([reusable])).fresh, [])
+    await Promise.all([one.close(), other.close()])
   })
 }

@@ -12,9 +12,10 @@
  * Never open the file with node:fs while a connection is open: closing any descriptor of it would drop SQLite's POSIX
  * locks, held by this process, and two writers could meet.
  */
-import { accessSync, closeSync, constants, openSync } from 'node:fs'
+import { accessSync, closeSync, constants, existsSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { pathToFileURL } from 'node:url'
 import { EngineRefused } from '@holdfast/engine'
 import { describeFault, SQLITE, sqliteCode } from './faults.ts'
 import { HEADER_BYTES, RecordReader } from './record.ts'
@@ -59,6 +60,51 @@ export function openFile(file: string): DatabaseSync {
     if (db?.isOpen) db.close()
     throw refusal(error, file)
   }
+}
+
+/**
+ * A connection that only reads, to a file as `openFile` leaves it; undefined where `openFile` would begin a new one. Throws
+ * as `openFile` does.
+ *
+ * Makes and changes nothing. A connection that is merely read-only would still make a log and its index beside the file,
+ * and a server that is another user could then not use them. So where both are there, the index is opened read-only, too,
+ * and SQLite builds one in memory if it is stale; where there is no log, nobody has the file open, and it is read as one
+ * that cannot change.
+ */
+export function openToRead(file: string): DatabaseSync | undefined {
+  let db: DatabaseSync | undefined
+  try {
+    accessSync(dirname(file), constants.R_OK | constants.X_OK)
+    if (!existsSync(file)) return undefined
+    db = new DatabaseSync(untouched(file), { timeout: BUSY_MS, readOnly: true })
+    checkOwner(db, file)
+    if (number(db, 'SELECT count(*) FROM sqlite_schema') === 0) {
+      db.close()
+      return undefined
+    }
+    checkTables(db, file)
+    return db
+  } catch (error) {
+    if (db?.isOpen) db.close()
+    const { code, syscall } = error as NodeJS.ErrnoException
+    if (syscall !== 'access') throw refusal(error, file)
+    throw new EngineRefused(`${dirname(file)}: cannot be read (${code})`, 'check that it is there, and mounted')
+  }
+}
+
+/** The file as an address that lets SQLite make nothing. */
+function untouched(file: string): URL {
+  const size = (path: string) => statSync(path, { throwIfNoEntry: false })?.size
+  const [log, index] = [size(`${file}-wal`), size(`${file}-shm`)]
+  if (log && index === undefined) {
+    throw new EngineRefused(
+      `${file}: its log has no index, as in a copy, and making one would be a change`,
+      'look again once a server was started on it',
+    )
+  }
+  const address = pathToFileURL(file)
+  address.search = log === undefined || index === undefined ? 'immutable=1' : 'readonly_shm=1'
+  return address
 }
 
 /** Another connection to a file that `openFile` has accepted. */

@@ -75,8 +75,23 @@ export interface WriterFigures {
   backlog: number
   /** 0: enough free space, 1: below the floor for writes, 2: below the floor for ends. */
   floor: 0 | 1 | 2
+  /** Bytes, as last looked at: what the disk still takes, and the two floors. */
+  free: number
+  floors: { readonly writes: number; readonly ends: number }
   /** What failed last, until something succeeded; '' when all is well. */
   fault: string
+}
+
+/** Before the writer has said anything. */
+export const NO_FIGURES: WriterFigures = {
+  commits: 0,
+  operations: 0,
+  swept: 0,
+  backlog: 0,
+  floor: 0,
+  free: 0,
+  floors: { writes: 0, ends: 0 },
+  fault: '',
 }
 
 export type ToWriter =

@@ -12,6 +12,8 @@ import { EmbeddedEngine } from './embedded-engine.ts'
 const CELLS: Space = { id: 'store:s', shape: 'cell', final: true, atomic: 'global', longestTtl: 3600, maxSize: 100 }
 const ROWS: Space = { ...CELLS, id: 'room:rows', shape: 'rows', final: false, atomic: 'no' }
 const DAY = 86_400_000
+/** After a start nothing is removed for so long. */
+const HOUR = 3_600_000
 const soon = () => performance.now() + 30_000
 
 async function figures(engine: EmbeddedEngine): Promise<Record<string, number>> {
@@ -31,9 +33,10 @@ test('records, markers and rows are swept, and only what has expired', { timeout
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-sweep-'))
   const file = join(folder, 'holdfast.db')
   let time = Date.now()
-  const engine = new EmbeddedEngine({ file, now: () => time })
+  const engine = new EmbeddedEngine({ file, now: () => time, monotonic: () => time })
   try {
     await engine.open([CELLS, ROWS])
+    time += HOUR
     const put = (at: Uint8Array, ttl: number) => engine.put(CELLS.id, at, randomBytes(50), { ttl }, soon())
     const addresses = Array.from({ length: 1000 }, () => randomBytes(32))
     const [kept, ended] = [randomBytes(32), randomBytes(32)]
@@ -71,12 +74,35 @@ test('records, markers and rows are swept, and only what has expired', { timeout
   rmSync(folder, { recursive: true })
 })
 
+test('a broken row whose time is over does not keep the others from being swept', { timeout: 60_000 }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-sweep-'))
+  const file = join(folder, 'holdfast.db')
+  let time = Date.now()
+  const engine = new EmbeddedEngine({ file, now: () => time, monotonic: () => time })
+  try {
+    await engine.open([CELLS])
+    time += HOUR
+    await engine.put(CELLS.id, randomBytes(32), randomBytes(50), { ttl: 60 }, soon())
+    const db = new DatabaseSync(file, { timeout: 5000 })
+    db.prepare('INSERT INTO cells (slot, expires, record) VALUES (1, 1, ?)').run(new Uint8Array(3))
+    time += 61_000
+    await until(engine, ({ swept_total }) => swept_total! >= 2)
+    assert.equal(db.prepare('SELECT count(*) AS n FROM cells').get()?.n, 0)
+    db.close()
+    assert.deepEqual(await engine.health(), { ok: true })
+  } finally {
+    await engine.close()
+    rmSync(folder, { recursive: true })
+  }
+})
+
 test('a large backlog goes in slices, and writes get their turn between them', { timeout: 60_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-sweep-'))
   let time = Date.now()
-  const engine = new EmbeddedEngine({ file: join(folder, 'holdfast.db'), now: () => time })
+  const engine = new EmbeddedEngine({ file: join(folder, 'holdfast.db'), now: () => time, monotonic: () => time })
   try {
     await engine.open([CELLS])
+    time += HOUR
     const put = (ttl: number) => engine.put(CELLS.id, randomBytes(32), randomBytes(90), { ttl }, soon())
     for (let i = 0; i < 5; i++) await Promise.all(Array.from({ length: 4000 }, () => put(60)))
     time += 61_000

@@ -9,8 +9,11 @@
  */
 import { Worker } from 'node:worker_threads'
 import { type Deadline, EngineStorageFull, EngineUnavailable, EngineUnconfirmed } from '@holdfast/engine'
+import { describeSpace } from './free-space.ts'
+import { pack } from './pack.ts'
 import {
   type FromWriter,
+  NO_FIGURES,
   type Outcome,
   type ToWriter,
   toMonotonic,
@@ -40,7 +43,9 @@ const CLOSE_MS = 5000
 const WRITER = new URL(import.meta.url.endsWith('.ts') ? './writer.ts' : './writer.js', import.meta.url)
 
 export class WriterLink {
-  figures: WriterFigures = { commits: 0, operations: 0, swept: 0, backlog: 0, floor: 0, fault: '' }
+  figures = NO_FIGURES
+  readonly #file: string
+  readonly #floorChanged: (figures: WriterFigures) => void
   readonly #worker: Worker
   readonly #handed = new Map<number, Waiting>()
   readonly #ready: Promise<void>
@@ -55,7 +60,10 @@ export class WriterLink {
   #timer: NodeJS.Timeout | undefined
   #timerAt = Number.POSITIVE_INFINITY
 
-  constructor(options: WriterOptions) {
+  /** `floorChanged` is called with the figures whenever another floor holds. */
+  constructor(options: WriterOptions, floorChanged: (figures: WriterFigures) => void = () => {}) {
+    this.#file = options.file
+    this.#floorChanged = floorChanged
     this.#ready = new Promise((resolve, reject) => {
       this.#settleReady = { resolve, reject }
     })
@@ -150,7 +158,9 @@ export class WriterLink {
   }
 
   #hear({ kind, answers, figures }: FromWriter): void {
+    const before = this.figures.floor
     this.figures = figures
+    if (figures.floor !== before) this.#floorChanged(figures)
     if (kind === 'ready') this.#settleReady.resolve()
     if (kind === 'pong') for (const ping of this.#pings.splice(0)) ping()
     for (const [id, outcome] of answers) {
@@ -158,7 +168,7 @@ export class WriterLink {
       if (waiting === undefined) continue
       this.#done(id, waiting)
       if (waiting.settled) continue
-      if (outcome === 'full') waiting.reject(new EngineStorageFull('too little space is left for this write'))
+      if (outcome === 'full') waiting.reject(new EngineStorageFull(describeSpace(this.#file, figures)))
       else if (outcome === 'unavailable') waiting.reject(new EngineUnavailable(figures.fault || 'the file is busy'))
       else if (outcome === 'unconfirmed') waiting.reject(new EngineUnconfirmed('the commit failed'))
       else waiting.resolve(outcome)
@@ -212,45 +222,5 @@ export class WriterLink {
     }
     this.#timerAt = Number.POSITIVE_INFINITY
     if (next !== Number.POSITIVE_INFINITY) this.#watch(next)
-  }
-}
-
-/** Copies all byte arrays into one buffer of their own, which can move to the other thread. */
-function pack(writes: readonly Write[]): { writes: Write[]; bytes: ArrayBuffer } {
-  let total = 0
-  const measure = (bytes: Uint8Array): Uint8Array => {
-    total += bytes.length
-    return bytes
-  }
-  for (const write of writes) copyWith(write, measure)
-  const bytes = new ArrayBuffer(total)
-  let at = 0
-  const place = (source: Uint8Array): Uint8Array => {
-    const copy = new Uint8Array(bytes, at, source.length)
-    copy.set(source)
-    at += source.length
-    return copy
-  }
-  return { writes: writes.map((write) => copyWith(write, place)), bytes }
-}
-
-function copyWith(write: Write, copy: (bytes: Uint8Array) => Uint8Array): Write {
-  switch (write.kind) {
-    case 'put':
-      return { ...write, address: copy(write.address), sealed: copy(write.sealed) }
-    case 'append':
-      return {
-        ...write,
-        rows: write.rows.map((row) => ({
-          ...row,
-          address: copy(row.address),
-          order: copy(row.order),
-          sealed: copy(row.sealed),
-        })),
-      }
-    case 'remove':
-      return { ...write, address: copy(write.address), order: copy(write.order) }
-    default:
-      return { ...write, address: copy(write.address) }
   }
 }

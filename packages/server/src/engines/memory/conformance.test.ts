@@ -3,8 +3,8 @@ import { MemoryEngine } from './memory-engine.ts'
 
 conformance(
   'memory',
-  async ({ now }) => {
-    const engine = new MemoryEngine({ now })
+  async (clocks) => {
+    const engine = new MemoryEngine(clocks)
     return { engine, close: () => engine.close() }
   },
   { durable: false },

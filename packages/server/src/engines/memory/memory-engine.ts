@@ -34,6 +34,7 @@ import {
   spaceOf,
 } from '@holdfast/engine'
 import { type Held, judgePut, stateOf } from '../cell.ts'
+import { type Clocks, SweepClock } from '../sweep-clock.ts'
 
 interface MemorySpace extends Space {
   /** Longest TTL the space ever had. */
@@ -57,14 +58,15 @@ export class MemoryEngine implements Engine {
     maxSize: 16 * 1024 * 1024,
   }
   readonly #now: () => number
+  readonly #sweepClock: SweepClock
   readonly #spaces = new Map<string, MemorySpace>()
   #version = 0
   #writes = 0
   #closed = false
 
-  /** `now`: Unix ms, for tests that move the clock. */
-  constructor(options: { readonly now?: () => number } = {}) {
-    this.#now = options.now ?? Date.now
+  constructor(clocks: Clocks = {}) {
+    this.#now = clocks.now ?? Date.now
+    this.#sweepClock = new SweepClock(clocks)
   }
 
   async open(spaces: readonly Space[]): Promise<OpenReport> {
@@ -72,7 +74,7 @@ export class MemoryEngine implements Engine {
     checkSpaces(spaces, this.capabilities)
     for (const space of spaces) {
       const before = this.#spaces.get(space.id)
-      if (before !== undefined) checkUnchanged(before, space)
+      if (before?.confirmed) checkUnchanged(before, space)
     }
     const fresh: string[] = []
     for (const space of spaces) {
@@ -83,7 +85,7 @@ export class MemoryEngine implements Engine {
         rows: new Map(),
       }
       const { confirmed, cells, rows } = before
-      const highestTtl = Math.max(before.highestTtl, space.longestTtl)
+      const highestTtl = Math.max(confirmed ? before.highestTtl : 0, space.longestTtl)
       this.#spaces.set(space.id, { ...space, highestTtl, confirmed, cells, rows })
       if (!confirmed) fresh.push(space.id)
     }
@@ -147,7 +149,7 @@ export class MemoryEngine implements Engine {
     if (outcome === 'written') {
       const expiresAt = expiryOf(options.ttl, now)
       opened.cells.set(key, { ended: false, sealed: Uint8Array.from(sealed), version: ++this.#version, expiresAt })
-      this.#sweep(now)
+      this.#sweep()
     }
     return outcome
   }
@@ -190,7 +192,7 @@ export class MemoryEngine implements Engine {
         expiresAt: expiryOf(row.ttl, now),
       })
     }
-    this.#sweep(now)
+    this.#sweep()
   }
 
   async read(space: string, address: Uint8Array, range: RowRange, deadline: Deadline): Promise<readonly StoredRow[]> {
@@ -238,15 +240,15 @@ export class MemoryEngine implements Engine {
       return
     }
     const now = this.#now()
-    const held = space.cells.get(key)
-    const marker = markerExpiry(space.highestTtl, now)
-    const expiresAt = held?.ended ? Math.max(held.expiresAt, marker) : marker
+    const expiresAt = markerExpiry(space.highestTtl, now, space.cells.get(key))
     space.cells.set(key, { ended: true, sealed: NOTHING, version: ++this.#version, expiresAt })
-    this.#sweep(now)
+    this.#sweep()
   }
 
-  #sweep(now: number): void {
+  #sweep(): void {
     if (++this.#writes % SWEEP_EVERY !== 0) return
+    const now = this.#sweepClock.read()
+    if (now === undefined) return
     for (const { cells, rows } of this.#spaces.values()) {
       for (const [key, cell] of cells) if (isExpired(cell.expiresAt, now)) cells.delete(key)
       for (const [key, list] of rows) {
