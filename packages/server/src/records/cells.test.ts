@@ -12,7 +12,10 @@ const KEY = bytes('session-1')
 const VALUE = bytes('Alice')
 
 let now: number
+/** What the engine's clock is behind, in ms. */
+let lag: number
 let engine: LyingEngine
+let ring: Keyring
 let cells: SealedCells
 let lasting: SealedCells
 
@@ -33,9 +36,10 @@ async function found(attempt: ReturnType<SealedCells['get']>) {
 describe('sealed cells', () => {
   beforeEach(async () => {
     now = NOW
+    lag = 0
     const clock = () => now
-    const ring = new Keyring(Keyset.generate('stores', NOW))
-    engine = new LyingEngine({ now: clock })
+    ring = new Keyring(Keyset.generate('stores', NOW))
+    engine = new LyingEngine({ now: () => now - lag })
     cells = new SealedCells(engine, new Envelope(CELLS, ring), clock)
     lasting = new SealedCells(engine, new Envelope(LASTING, ring), clock)
     await engine.open([CELLS, LASTING])
@@ -44,8 +48,9 @@ describe('sealed cells', () => {
   test('what is put is got, with its times and its tag', async () => {
     const put = await cells.put(KEY, VALUE, { ttl: 60 }, soon())
     assert.ok(typeof put === 'object')
-    const { version, ...opened } = await found(cells.get(KEY, soon()))
+    const { version, keyId, ...opened } = await found(cells.get(KEY, soon()))
     assert.notEqual(version, undefined)
+    assert.equal(keyId, ring.primary.id)
     const wanted = { value: VALUE, etag: put.etag, writtenAt: NOW, expiresAt: NOW + 60_000, current: true }
     assert.deepEqual(opened, wanted)
     assert.equal(await cells.get(bytes('session-2'), soon()), 'absent')
@@ -63,6 +68,19 @@ describe('sealed cells', () => {
     const condition = { version }
     assert.notEqual(await cells.put(KEY, VALUE, { ttl: 60, condition }, soon()), 'conflict')
     assert.equal(await cells.put(KEY, VALUE, { ttl: 60, condition }, soon()), 'conflict')
+  })
+
+  test('what is over by its seal is absent for a condition too, also while the engine still holds it', async () => {
+    lag = 1
+    await cells.put(KEY, VALUE, { ttl: 60 }, soon())
+    lag = 2
+    now = NOW + 60_000
+    assert.equal(await cells.get(KEY, soon()), 'absent')
+    const renewed = await cells.put(KEY, bytes('Bob'), { ttl: 60, condition: 'absent' }, soon())
+    assert.ok(typeof renewed === 'object', `${renewed}`)
+    const opened = await found(cells.get(KEY, soon()))
+    assert.deepEqual({ value: opened.value, etag: opened.etag }, { value: bytes('Bob'), etag: renewed.etag })
+    assert.equal(await cells.put(KEY, VALUE, { ttl: 60, condition: 'absent' }, soon()), 'conflict')
   })
 
   test('a take gives the value once, and an end stays', async () => {

@@ -23,6 +23,8 @@ export interface Opened {
   readonly expiresAt: number
   /** Sealed with the key that is primary now; write it again if not. */
   readonly current: boolean
+  /** Id of the key that it is sealed with. */
+  readonly keyId: number
   /** For a condition. */
   readonly version: Version
 }
@@ -47,12 +49,15 @@ export class SealedCells {
   }
 
   async get(key: Uint8Array, deadline: Deadline): Promise<Opened | 'ended' | 'absent'> {
-    const address = this.#envelope.address(key)
-    const found = await this.#engine.get(this.space.id, address, deadline)
-    return typeof found === 'string' ? found : this.#open(address, key, found)
+    return getCell(this.#engine, this.#envelope, this.#now, key, deadline)
   }
 
-  /** `written` is durable, and comes with the new entity tag. */
+  /**
+   * Resolves once the value is durable, with its new entity tag.
+   *
+   * An engine counts a TTL from a moment of its own, so for a little while it still holds what is over by the sealed
+   * expiry. A write that demands `absent` then replaces that record, since every read says that nothing is there.
+   */
   async put(
     key: Uint8Array,
     value: Uint8Array,
@@ -64,7 +69,14 @@ export class SealedCells {
     const expiresAt = options.ttl === 0 ? 0 : writtenAt + options.ttl * 1000
     const sealed = this.#envelope.seal(address, key, { value, writtenAt, expiresAt })
     const etag = etagOf(sealed)
-    const outcome = await this.#engine.put(this.space.id, address, sealed, options, deadline)
+    let outcome = await this.#engine.put(this.space.id, address, sealed, options, deadline)
+    if (outcome === 'conflict' && options.condition === 'absent') {
+      const found = await this.#engine.get(this.space.id, address, deadline)
+      if (typeof found === 'string' || openCell(this.#envelope, this.#now, address, key, found) !== 'absent')
+        return found === 'ended' ? found : outcome
+      const condition = { version: found.version }
+      outcome = await this.#engine.put(this.space.id, address, sealed, { ttl: options.ttl, condition }, deadline)
+    }
     return outcome === 'written' ? { etag } : outcome
   }
 
@@ -72,7 +84,7 @@ export class SealedCells {
   async take(key: Uint8Array, deadline: Deadline): Promise<Opened | 'ended' | 'absent'> {
     const address = this.#envelope.address(key)
     const found = await this.#engine.take(this.space.id, address, deadline)
-    return typeof found === 'string' ? found : this.#open(address, key, found)
+    return typeof found === 'string' ? found : openCell(this.#envelope, this.#now, address, key, found)
   }
 
   async end(
@@ -82,14 +94,33 @@ export class SealedCells {
   ): Promise<'done' | 'pending'> {
     return this.#engine.end(this.space.id, this.#envelope.address(key), options, deadline)
   }
+}
 
-  #open(address: Uint8Array, key: Uint8Array, cell: Cell): Opened | 'absent' {
-    const { value, writtenAt, expiresAt, keyId, current } = this.#envelope.open(address, key, cell.sealed)
-    const verdict = judgeTimes(writtenAt, expiresAt, cell.expiresAt, this.#now())
-    if (verdict === 'alive') {
-      return { value, etag: etagOf(cell.sealed), writtenAt, expiresAt, current, version: cell.version }
-    }
-    if (verdict === 'expired') return 'absent'
-    throw new Unreadable(verdict, this.space.id, keyId)
+/** {@link SealedCells.get}, also for those who may only read. */
+export async function getCell(
+  from: Pick<Engine, 'get'>,
+  envelope: Envelope,
+  now: () => number,
+  key: Uint8Array,
+  deadline: Deadline,
+): Promise<Opened | 'ended' | 'absent'> {
+  const address = envelope.address(key)
+  const found = await from.get(envelope.space.id, address, deadline)
+  return typeof found === 'string' ? found : openCell(envelope, now, address, key, found)
+}
+
+function openCell(
+  envelope: Envelope,
+  now: () => number,
+  address: Uint8Array,
+  key: Uint8Array,
+  cell: Cell,
+): Opened | 'absent' {
+  const { value, writtenAt, expiresAt, keyId, current } = envelope.open(address, key, cell.sealed)
+  const verdict = judgeTimes(writtenAt, expiresAt, cell.expiresAt, now())
+  if (verdict === 'alive') {
+    return { value, etag: etagOf(cell.sealed), writtenAt, expiresAt, current, keyId, version: cell.version }
   }
+  if (verdict === 'expired') return 'absent'
+  throw new Unreadable(verdict, envelope.space.id, keyId)
 }

@@ -183,7 +183,7 @@ describe('envelope', () => {
 
   test('the error tells the space, the reason and the claimed key, and nothing of key or value', () => {
     const error = new Unreadable('tag', CELLS.id, 7)
-    assert.equal(error.message, 'a record in store:sessions does not open: tag (key id 7)')
+    assert.equal(error.message, 'a record in store sessions does not open: tag (key id 7)')
     assert.equal(new Unreadable('malformed', CELLS.id).keyId, undefined)
   })
 })

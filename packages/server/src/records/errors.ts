@@ -4,6 +4,8 @@
  * Messages name the space and the fault, never a key, an address or a value.
  */
 
+import { titleOf } from '@holdfast/engine'
+
 export type UnreadableReason =
   /** Too short, of another version, or rows out of order or outside the range that was asked for. */
   | 'malformed'
@@ -29,7 +31,7 @@ export class Unreadable extends Error {
   readonly keyId?: number
 
   constructor(reason: UnreadableReason, space: string, keyId?: number) {
-    super(`a record in ${space} does not open: ${reason}${keyId === undefined ? '' : ` (key id ${keyId})`}`)
+    super(`a record in ${titleOf(space)} does not open: ${reason}${keyId === undefined ? '' : ` (key id ${keyId})`}`)
     this.reason = reason
     this.space = space
     if (keyId !== undefined) this.keyId = keyId

@@ -16,15 +16,21 @@ export interface RingKey {
 
 export class Keyring {
   readonly room: string
+  #keyset: Keyset
   #addressMac: Mac
   #keys: ReadonlyMap<number, RingKey>
   #primary: RingKey
 
   constructor(keyset: Keyset) {
     this.room = keyset.room
+    this.#keyset = keyset
     this.#addressMac = new Mac('sha256', keyset.addressKey)
     this.#keys = ringKeys(keyset)
     this.#primary = this.#keys.get(keyset.primary.id)!
+  }
+
+  get keyset(): Keyset {
+    return this.#keyset
   }
 
   get addressMac(): Mac {
@@ -45,6 +51,7 @@ export class Keyring {
 
   /** Goes over to another state of the same keyset; counts begin again. The caller has made sure that it is the same. */
   adopt(keyset: Keyset): void {
+    this.#keyset = keyset
     this.#addressMac = new Mac('sha256', keyset.addressKey)
     this.#keys = ringKeys(keyset)
     this.#primary = this.#keys.get(keyset.primary.id)!

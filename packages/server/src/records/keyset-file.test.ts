@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { readdirSync } from 'node:fs'
+import { chmod, chown, lstat, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, describe, test } from 'node:test'
+import { after, before, beforeEach, describe, test } from 'node:test'
 import { KeysetError } from './errors.ts'
 import { Keyset } from './keyset.ts'
-import { createKeysetFile, loadKeysetFile, readPassphraseFile, replaceKeysetFile } from './keyset-file.ts'
+import { changeKeysetFile, createKeysetFile, loadKeysetFile } from './keyset-file.ts'
 
 const passphrase = Buffer.from('correct horse battery staple')
 const wrapping = { passphrase }
@@ -42,6 +43,8 @@ describe('keyset file', () => {
   })
   after(() => rm(folder, { recursive: true }))
 
+  const leftovers = () => readdirSync(folder).filter((name) => /\.(new|lock)$/.test(name))
+
   async function changed(from: string, change: (file: Record<string, unknown>) => unknown): Promise<string> {
     const file = JSON.parse(await readFile(from, 'utf8'))
     change(file)
@@ -57,10 +60,7 @@ describe('keyset file', () => {
 
   test('is for its owner alone, and leaves nothing beside it', async () => {
     assert.equal((await stat(wrapped)).mode & 0o777, 0o600)
-    assert.deepEqual(
-      (await readdir(folder)).filter((name) => name.endsWith('.new')),
-      [],
-    )
+    assert.deepEqual(leftovers(), [])
     const loose = join(folder, 'loose.json')
     await writeFile(loose, await readFile(plain), { mode: 0o600 })
     for (const mode of [0o640, 0o604, 0o620, 0o601]) {
@@ -87,13 +87,97 @@ describe('keyset file', () => {
     await createKeysetFile(file, keyset, 'unwrapped')
     await refused(createKeysetFile(file, Keyset.generate('stores'), 'unwrapped'), /there already/)
     assert.deepEqual(shown(await loadKeysetFile(file, 'stores', 'unwrapped')), shown(keyset))
-    const next = keyset.add().keyset
-    await replaceKeysetFile(file, next, 'unwrapped')
-    assert.deepEqual(shown(await loadKeysetFile(file, 'stores', 'unwrapped')), shown(next))
-    assert.deepEqual(
-      (await readdir(folder)).filter((name) => name.endsWith('.new')),
-      [],
-    )
+    assert.deepEqual(leftovers(), [])
+  })
+
+  describe('a change', () => {
+    const file = () => join(folder, 'changing.json')
+    const load = (by: typeof wrapping | 'unwrapped' = 'unwrapped') => loadKeysetFile(file(), 'stores', by)
+    beforeEach(async () => {
+      await rm(file(), { force: true })
+      await createKeysetFile(file(), keyset, 'unwrapped')
+    })
+
+    test('takes the place of what was there, under the wrapping it is given', async () => {
+      const next = keyset.add().keyset
+      const seen: Keyset[] = []
+      const put = (before: Keyset) => {
+        seen.push(before)
+        return next
+      }
+      assert.equal(await changeKeysetFile(file(), 'stores', 'unwrapped', put, wrapping), next)
+      assert.deepEqual(shown(seen[0]!), shown(keyset))
+      assert.deepEqual(shown(await load(wrapping)), shown(next))
+      await refused(load(), /none was given/)
+      assert.deepEqual(leftovers(), [])
+    })
+
+    test('keeps the mode, and the file where a link points', async () => {
+      await chmod(file(), 0o400)
+      const linked = join(folder, 'changing-link.json')
+      await symlink(file(), linked)
+      await changeKeysetFile(linked, 'stores', 'unwrapped', (before) => before.add().keyset)
+      assert.equal((await load()).keys.length, 3)
+      assert.equal((await stat(file())).mode & 0o777, 0o400)
+      assert.ok((await lstat(linked)).isSymbolicLink())
+    })
+
+    test('keeps the owner', { skip: process.geteuid!() !== 0 && 'only root can give a file away' }, async () => {
+      await chown(file(), 12_345, 54_321)
+      await changeKeysetFile(file(), 'stores', 'unwrapped', (before) => before.add().keyset)
+      const { uid, gid } = await stat(file())
+      assert.deepEqual([uid, gid], [12_345, 54_321])
+    })
+
+    test('that fails, or does not open, leaves all as it was', async () => {
+      const before = await readFile(file())
+      const fail = () => Promise.reject(new Error('no'))
+      await assert.rejects(changeKeysetFile(file(), 'stores', 'unwrapped', fail), /^Error: no$/)
+      await refused(changeKeysetFile(file(), 'stores', wrapping, fail), /only dev mode accepts/)
+      assert.deepEqual(await readFile(file()), before)
+      assert.deepEqual(leftovers(), [])
+    })
+
+    test('of many at once none is lost: each is there, or was refused', async () => {
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 20 }, async (_, index) => {
+          const added = Promise.withResolvers<number>()
+          const add = (before: Keyset) => {
+            const { keyset, id } = before.add(NOW + index)
+            added.resolve(id)
+            return keyset
+          }
+          await changeKeysetFile(file(), 'stores', 'unwrapped', add)
+          return added.promise
+        }),
+      )
+      const done = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
+      const ids = (await load()).keys.map((key) => key.id)
+      assert.ok(done.length > 0)
+      assert.deepEqual(new Set(ids), new Set([...keyset.keys.map((key) => key.id), ...done]))
+      for (const outcome of outcomes) {
+        if (outcome.status === 'rejected') assert.match(String(outcome.reason), /meanwhile|there already/)
+      }
+      assert.deepEqual(leftovers(), [])
+    })
+
+    test('does not write over what came meanwhile, nor past the place that another holds', async () => {
+      const other = Keyset.generate('stores')
+      const meanwhile = async (before: Keyset) => {
+        await rm(file())
+        await createKeysetFile(file(), other, 'unwrapped')
+        return before.add().keyset
+      }
+      await refused(changeKeysetFile(file(), 'stores', 'unwrapped', meanwhile), /changed by somebody else meanwhile/)
+      assert.deepEqual(shown(await load()), shown(other))
+      await writeFile(`${file()}.lock`, '')
+      await refused(
+        changeKeysetFile(file(), 'stores', 'unwrapped', (same) => same),
+        /\.lock: there already/,
+      )
+      assert.deepEqual(leftovers(), ['changing.json.lock'])
+      await rm(`${file()}.lock`)
+    })
   })
 
   test('each wrapping has its own salt', async () => {
@@ -133,7 +217,7 @@ describe('keyset file', () => {
   const faults: [name: string, message: RegExp, change: (file: Record<string, unknown>) => unknown][] = [
     ['another format', /is no keyset file/, (file) => Object.assign(file, { format: 'pem' })],
     ['a newer version', /version 2; only 1/, (file) => Object.assign(file, { version: 2 })],
-    ['another room', /of room sessions, not of stores/, (file) => Object.assign(file, { room: 'sessions' })],
+    ['another room', /of the sessions, not of the stores/, (file) => Object.assign(file, { room: 'sessions' })],
     ['no check', /check is missing/, (file) => Object.assign(file, { check: undefined })],
     [
       'a wrong check',
@@ -180,19 +264,5 @@ describe('keyset file', () => {
     const linked = join(folder, 'link.json')
     await symlink(plain, linked)
     await loadKeysetFile(linked, 'stores', 'unwrapped')
-  })
-
-  test('a passphrase is what its file holds, less one newline, and 16 bytes or more', async () => {
-    const file = join(folder, 'passphrase')
-    const read = async (content: string, mode = 0o600) => {
-      await writeFile(file, content)
-      await chmod(file, mode)
-      return (await readPassphraseFile(file)).toString()
-    }
-    assert.equal(await read('sixteen bytes ok'), 'sixteen bytes ok')
-    assert.equal(await read('sixteen bytes ok\n'), 'sixteen bytes ok')
-    assert.equal(await read('sixteen bytes o\n\n'), 'sixteen bytes o\n')
-    await refused(read('fifteen bytes.\n\n'.slice(0, 15)), /at least 16 bytes/)
-    await refused(read('sixteen bytes ok', 0o644), /others than its owner/)
   })
 })

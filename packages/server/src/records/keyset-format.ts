@@ -22,6 +22,7 @@ const VERSION = 1
 const SALT_BYTES = 32
 const CHECK_BYTES = 32
 const RESTORE = 'Restore it from a backup.'
+const ESCROW = 'Bring its passphrase from escrow, or the file from its backup: nothing else opens what is stored.'
 
 /** 128 MiB and about half a second, once for each start: what each guess costs too. Part of the format. */
 const SCRYPT = { N: 2 ** 17, r: 8, p: 1, maxmem: 2 ** 28 }
@@ -47,19 +48,23 @@ export async function encodeKeyset(keyset: Keyset, wrapping: Wrapping): Promise<
 /** The keyset of `room`, or `KeysetError`. A text that is not wrapped is only accepted as `unwrapped`. */
 export async function decodeKeyset(text: string, room: string, wrapping: Wrapping): Promise<Keyset> {
   const outer = parse(text)
-  if (outer.format !== FORMAT) throw new KeysetError('this is no keyset file', 'Name the keyset file of the room.')
+  if (outer.format !== FORMAT)
+    throw new KeysetError('this is no keyset file', 'Name a keyset file; `holdfast init` makes one.')
   if (outer.version !== VERSION) {
     throw new KeysetError(`keyset version ${outer.version}; only ${VERSION} can be read`, 'Update Holdfast.')
   }
   if (outer.room !== room) {
-    throw new KeysetError(`this is the keyset of room ${outer.room}, not of ${room}`, 'Name the right keyset file.')
+    throw new KeysetError(`this is the keyset of the ${outer.room}, not of the ${room}`, 'Name the right keyset file.')
   }
   return wrapping === 'unwrapped' ? openUnwrapped(outer, room) : openWrapped(outer, room, wrapping.passphrase)
 }
 
 async function openWrapped(outer: Json, room: string, passphrase: Uint8Array | string): Promise<Keyset> {
   if (outer.wrap === 'none') {
-    throw new KeysetError('this keyset is not wrapped, which only dev mode accepts', 'Make a wrapped one.')
+    throw new KeysetError(
+      'this keyset is not wrapped, which only dev mode accepts',
+      'Make a wrapped one: holdfast init FOLDER',
+    )
   }
   const salt = fromBase64(outer.salt)
   const sealed = fromBase64(outer.keys)
@@ -70,7 +75,7 @@ async function openWrapped(outer: Json, room: string, passphrase: Uint8Array | s
   const tagAt = sealed.length - TAG_BYTES
   const payload = decrypt(key, ZERO_NONCE, wrappedHead(room), sealed.subarray(0, tagAt), sealed.subarray(tagAt))
   if (payload !== undefined) return decodeKeys(room, payload.toString())
-  throw new KeysetError('the keyset does not open: wrong passphrase, or damaged', 'Check the passphrase first.')
+  throw new KeysetError('the keyset does not open: wrong passphrase, or damaged', ESCROW)
 }
 
 function openUnwrapped(outer: Json, room: string): Keyset {

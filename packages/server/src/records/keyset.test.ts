@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createSecretKey } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { KeysetError } from './errors.ts'
-import { Keyset, type SealingKey } from './keyset.ts'
+import { Keyset, overFrom, type SealingKey } from './keyset.ts'
 
 const NOW = 1_790_000_000_000
 const DAY = 86_400
@@ -50,6 +50,24 @@ describe('keyset', () => {
     assert.deepEqual(states(first), ['primary'], 'the keyset before is as it was')
   })
 
+  test('what an instance sealed after the demotion is waited for, also if this file knows of none', () => {
+    const first = Keyset.generate('stores', NOW)
+    const { keyset, id } = first.add(NOW)
+    const late = { longestTtl: DAY, sealedUntil: NOW + 5_000 }
+    const free = NOW + 5_000 + DAY * 1000
+    for (const [held, key] of [
+      [keyset.promote(id, NOW), first.primary.id],
+      [keyset, id],
+    ] as const) {
+      refused(() => held.disable(key, { ...late, now: free - 1 }), /may live until/)
+      assert.ok(states(held.disable(key, { ...late, now: free })).includes('disabled'))
+      assert.ok(states(held.disable(key, { ...late, now: NOW, lose: true })).includes('disabled'))
+    }
+    refused(() => keyset.disable(id, { ...late, longestTtl: 0, now: NOW + 1e14 }), /for ever/)
+    const [old] = keyset.promote(id, NOW + 9_000).keys
+    assert.equal(overFrom(old!, DAY, NOW + 5_000), NOW + 9_000 + DAY * 1000, 'the later of the two counts')
+  })
+
   test('a key that was promoted again is not demoted', () => {
     const first = Keyset.generate('stores', NOW)
     const { keyset, id } = first.add(NOW)
@@ -71,7 +89,7 @@ describe('keyset', () => {
     const keyset = new Keyset('stores', secret, [primary])
     refused(() => keyset.disable(1, { longestTtl: DAY, lose: true }), /is the primary/)
     refused(() => keyset.promote(1), /is primary/)
-    refused(() => keyset.promote(2), /has no key 2/)
+    refused(() => keyset.promote(2), /have no key 2/)
   })
 
   const shortSecret = createSecretKey(Buffer.alloc(31))

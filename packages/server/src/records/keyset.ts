@@ -41,7 +41,7 @@ export class Keyset {
   /** Throws `KeysetError` unless there is exactly one primary, ids are distinct, and every secret has 32 bytes. */
   constructor(room: string, addressKey: KeyObject, keys: readonly SealingKey[]) {
     const fault = faultOf(room, addressKey, keys)
-    if (fault !== undefined) throw new KeysetError(`keyset of room ${room}: ${fault}`, 'Restore it from a backup.')
+    if (fault !== undefined) throw new KeysetError(`keyset of the ${room}: ${fault}`, 'Restore it from a backup.')
     this.room = room
     this.addressKey = addressKey
     this.keys = keys
@@ -63,7 +63,7 @@ export class Keyset {
   promote(id: number, now: number = Date.now()): Keyset {
     const chosen = this.#find(id)
     if (chosen.state !== 'enabled') {
-      throw new KeysetError(`key ${id} of room ${this.room} is ${chosen.state}`, 'Only an enabled key can be promoted.')
+      throw new KeysetError(`key ${id} of the ${this.room} is ${chosen.state}`, 'Only an enabled key can be promoted.')
     }
     return this.#with(
       this.keys.map((key) => {
@@ -75,24 +75,24 @@ export class Keyset {
 
   /**
    * Disables a key: records sealed with it are refused from then on, loudly. Refused for the primary, and, unless `lose`
-   * accepts the loss of what is still sealed with it, until the longest TTL of the room's spaces (`longestTtl`, seconds;
-   * 0 = records live for ever) has passed since it was demoted. A key that never was primary sealed nothing.
+   * accepts the loss of what is still sealed with it, until all of it has expired; see {@link overFrom}.
    */
-  disable(id: number, options: { longestTtl: number; lose?: boolean; now?: number }): Keyset {
+  disable(
+    id: number,
+    options: { longestTtl: number; sealedUntil?: number | undefined; lose?: boolean; now?: number },
+  ): Keyset {
     const key = this.#find(id)
     if (key.state === 'primary') {
-      throw new KeysetError(`key ${id} of room ${this.room} is the primary`, 'Promote another key first.')
+      throw new KeysetError(`key ${id} of the ${this.room} is the primary`, 'Promote another key first.')
     }
-    const { longestTtl, lose = false, now = Date.now() } = options
-    if (key.demotedAt !== undefined && !lose) {
-      const free = longestTtl === 0 ? Number.POSITIVE_INFINITY : key.demotedAt + longestTtl * 1000
-      if (now < free) {
-        const until = free === Number.POSITIVE_INFINITY ? 'for ever' : `until ${new Date(free).toISOString()}`
-        throw new KeysetError(
-          `records sealed with key ${id} of room ${this.room} may live ${until}`,
-          'Wait until then, or say that they may be lost.',
-        )
-      }
+    const { longestTtl, sealedUntil, lose = false, now = Date.now() } = options
+    const over = overFrom(key, longestTtl, sealedUntil)
+    if (now < over && !lose) {
+      const until = over === Number.POSITIVE_INFINITY ? 'for ever' : `until ${new Date(over).toISOString()}`
+      throw new KeysetError(
+        `records sealed with key ${id} of the ${this.room} may live ${until}`,
+        'Wait until then, or accept the loss: --lose.',
+      )
     }
     return this.#with(this.keys.map((each) => (each.id === id ? { ...each, state: 'disabled' } : each)))
   }
@@ -100,21 +100,37 @@ export class Keyset {
   /** Takes back {@link disable}: what is still sealed with the key opens again. */
   enable(id: number): Keyset {
     if (this.#find(id).state !== 'disabled') {
-      throw new KeysetError(`key ${id} of room ${this.room} is not disabled`, 'Only a disabled key can be enabled.')
+      throw new KeysetError(`key ${id} of the ${this.room} is not disabled`, 'Only a disabled key can be enabled.')
     }
     return this.#with(this.keys.map((each) => (each.id === id ? { ...each, state: 'enabled' } : each)))
+  }
+
+  /** Whether the key is the primary or was, so far as this keyset knows; one that is behind does not know it yet. */
+  hasPromoted(id: number): boolean {
+    return this.keys.some((key) => key.id === id && (key.state === 'primary' || key.demotedAt !== undefined))
   }
 
   #find(id: number): SealingKey {
     const key = this.keys.find((each) => each.id === id)
     if (key !== undefined) return key
     const ids = this.keys.map((each) => each.id).join(', ')
-    throw new KeysetError(`room ${this.room} has no key ${id}`, `Its keys are ${ids}.`)
+    throw new KeysetError(`the ${this.room} have no key ${id}`, `Its keys are ${ids}.`)
   }
 
   #with(keys: readonly SealingKey[]): Keyset {
     return new Keyset(this.room, this.addressKey, keys)
   }
+}
+
+/**
+ * Unix ms from which on nothing lives that was sealed with a key which is not primary: the longest TTL of its room, in
+ * seconds, 0 = for ever, after it ceased to be, and after `sealedUntil`, when the last instance that had not heard of that
+ * may have sealed with it. One that never was primary sealed nothing.
+ */
+export function overFrom({ createdAt, demotedAt }: SealingKey, longestTtl: number, sealedUntil?: number): number {
+  if (demotedAt === undefined && sealedUntil === undefined) return createdAt
+  if (longestTtl === 0) return Number.POSITIVE_INFINITY
+  return Math.max(demotedAt ?? 0, sealedUntil ?? 0) + longestTtl * 1000
 }
 
 function newSecret(): KeyObject {

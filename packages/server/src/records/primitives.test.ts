@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createHmac, createSecretKey } from 'node:crypto'
+import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -76,6 +76,34 @@ test('a MAC used many times agrees with one update over the joined parts, whatev
       assert.deepEqual(digest, createHmac('sha512', secret).update(Buffer.concat(parts)).digest())
     }),
   )
+})
+
+test('a key never lies in the memory that Node shares out, whatever the length of the message', () => {
+  const key = randomBytes(32)
+  // Buffer.from would put it there.
+  const padded = Buffer.alloc(32)
+  for (const [index, byte] of key.entries()) padded[index] = byte ^ 0x36
+  const pool = () => Buffer.from(Buffer.allocUnsafe(1).buffer)
+  const mac = new Mac('sha256', createSecretKey(key))
+  const pools = [pool()]
+  for (const length of [600, 900, 5000]) {
+    mac.digestInto(Buffer.alloc(32), Buffer.alloc(length))
+    pools.push(pool())
+  }
+  for (const one of pools) {
+    assert.ok(one.length >= Buffer.poolSize)
+    assert.ok(!one.includes(padded))
+  }
+})
+
+test('a key longer than a block of the hash is refused, not cut', () => {
+  for (const [algorithm, block] of [
+    ['sha256', 64],
+    ['sha512', 128],
+  ] as const) {
+    new Mac(algorithm, createSecretKey(Buffer.alloc(block, 1)))
+    assert.throws(() => new Mac(algorithm, createSecretKey(Buffer.alloc(block + 1, 1))), RangeError)
+  }
 })
 
 test('a tag shorter than 16 bytes is refused, not compared in part', () => {

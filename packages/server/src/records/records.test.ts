@@ -171,6 +171,42 @@ describe('records', () => {
     assert.equal((await read(records)).value.toString(), 'v')
   })
 
+  test('one that knows the promoted key, but not its promotion, may start, says that it is behind, and undoes nothing', async () => {
+    const { keyset: added, id } = keyset.add(NOW)
+    const promoted = added.promote(id, NOW)
+    const current = await open(promoted)
+    assert.equal(current.behind, undefined)
+    await current.cells(CELLS.id).put(KEY, bytes('new'), { ttl: 3600 }, soon())
+
+    const behind = await open(added)
+    assert.equal(behind.behind, id)
+    assert.equal((await read(behind)).value.toString(), 'new')
+    await behind.cells(CELLS.id).put(KEY, bytes('old'), { ttl: 3600 }, soon())
+    assert.equal((await read(current)).value.toString(), 'old')
+    await behind.adopt(added, [
+      { ...LASTING, id: 'store:further' },
+      { ...CELLS, longestTtl: CELLS.longestTtl + 1 },
+    ])
+    await mismatch(open(keyset), /unknown-key/, new RegExp(`holds key ${id}`))
+
+    await behind.adopt(promoted)
+    assert.deepEqual([behind.behind, (await read(behind)).current], [undefined, false])
+  })
+
+  test('a running instance does not go back to a keyset from before a promotion, only forward to an older key', async () => {
+    const { keyset: added, id } = keyset.add(NOW)
+    const promoted = added.promote(id, NOW)
+    const records = await open(promoted)
+    await mismatch(records.adopt(added), new RegExp(`before key ${id} was promoted`), /promote that one again/)
+    await records.cells(CELLS.id).put(KEY, bytes('v'), { ttl: 3600 }, soon())
+    assert.equal((await read(records)).keyId, id)
+
+    const back = promoted.promote(keyset.primary.id, NOW + 1)
+    await records.adopt(back)
+    assert.equal((await read(records)).current, false)
+    await mismatch(open(new Keyset('stores', keyset.addressKey, [promoted.primary])), /unknown-key/, /holds key/)
+  })
+
   test('key use is counted', async () => {
     const records = await open(keyset)
     await records.cells(CELLS.id).put(KEY, bytes('v'), { ttl: 60 }, soon())

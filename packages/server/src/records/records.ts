@@ -3,9 +3,10 @@
  * every room's keyset is the one its records were sealed with, and hands out sealed cells and rows. No raw engine call is
  * left for anyone above, so nothing unsealed can be stored.
  */
+import { isDeepStrictEqual } from 'node:util'
 import type { Engine, Space } from '@holdfast/engine'
 import { SealedCells } from './cells.ts'
-import { checkSpace, vouch } from './check-cells.ts'
+import { checkSpace, openChecks, vouch } from './check-cells.ts'
 import { Envelope } from './envelope.ts'
 import { KeysetMismatch } from './errors.ts'
 import { Keyring } from './keyring.ts'
@@ -39,15 +40,15 @@ const CHECK_DEADLINE_MS = 10_000
 export class Records {
   readonly #engine: Engine
   readonly #now: () => number
-  readonly #places: ReadonlyMap<string, Place>
+  readonly #places: Map<string, Place>
   readonly #rings: readonly Keyring[]
+  /**
+   * A key that the storage has gone over to and a room's keyset knows only as enabled: the keyset is older than its
+   * promotion. It can read everything; a newer copy should be brought.
+   */
+  behind: number | undefined
 
-  private constructor(
-    engine: Engine,
-    places: ReadonlyMap<string, Place>,
-    rings: readonly Keyring[],
-    now: () => number,
-  ) {
+  private constructor(engine: Engine, places: Map<string, Place>, rings: readonly Keyring[], now: () => number) {
     this.#engine = engine
     this.#places = places
     this.#rings = rings
@@ -73,7 +74,9 @@ export class Records {
     const spaces = rooms.flatMap((room) => [...room.spaces, checkSpace(room.room)])
     const { fresh } = await engine.open(spaces)
     const records = new Records(engine, places, rings, now)
-    for (const { keyset } of rooms) await records.#vouch(keyset, fresh)
+    for (const { room, keyset } of rooms) {
+      records.behind = (await records.#vouch(keyset, records.#spacesOf(room), fresh)) ?? records.behind
+    }
     await engine.confirm(fresh)
     return records
   }
@@ -91,16 +94,28 @@ export class Records {
   }
 
   /**
-   * Goes over to a changed keyset of a room, in place, once it has found and opened the room's check cells. Rejects with
-   * `KeysetMismatch` and keeps the old one if it did not.
+   * Goes over, all or nothing, to a changed keyset of a room, in place, and to further spaces of that room, or to longer
+   * lives and larger records of those it has; what they allow never shrinks. Rejects as {@link Records.open} does, and with
+   * `KeysetMismatch` if the changed keyset is behind: it is an older copy. Keyset and spaces are then as they were.
    */
-  async adopt(keyset: Keyset): Promise<void> {
-    const ring = this.#rings.find((each) => each.room === keyset.room)
-    if (ring === undefined) {
-      throw new KeysetMismatch(`no room ${keyset.room} is served here`, 'Give the keyset of a room that is.')
-    }
-    await this.#vouch(keyset, [])
+  async adopt(keyset: Keyset, spaces: readonly Space[] = []): Promise<void> {
+    const ring = this.#ring(keyset.room)
+    const there = this.#spacesOf(keyset.room)
+    const wanted = spaces.flatMap((space) => {
+      const before = this.#places.get(space.id)?.space
+      const wide = before === undefined ? space : widest(before, space)
+      return isDeepStrictEqual(wide, before) ? [] : [wide]
+    })
+    const changed = keyset !== ring.keyset
+    // Before anything is set up by a keyset that is not the storage's.
+    if (changed) await this.#refuseOld(keyset, there)
+    const { fresh } = wanted.length === 0 ? { fresh: [] } : await this.#engine.open(wanted)
+    const behind = await this.#vouch(keyset, changed ? [...there, ...wanted] : wanted, fresh)
+    if (fresh.length > 0) await this.#engine.confirm(fresh)
+    for (const space of wanted) this.#places.set(space.id, { space, ring })
+    if (!changed) return
     ring.adopt(keyset)
+    this.behind = behind
   }
 
   /** For metrics: what each key of each room was used for. */
@@ -116,15 +131,43 @@ export class Records {
     )
   }
 
-  async #vouch(keyset: Keyset, fresh: readonly string[]): Promise<void> {
-    const places = [...this.#places.values()].filter((place) => place.ring.room === keyset.room)
-    const spaces = places.map((place) => place.space)
-    await vouch(this.#engine, keyset, spaces, fresh, performance.now() + CHECK_DEADLINE_MS)
+  #ring(room: string): Keyring {
+    const ring = this.#rings.find((each) => each.room === room)
+    if (ring !== undefined) return ring
+    throw new KeysetMismatch(`no room ${room} is served here`, 'Give the keyset of a room that is.')
+  }
+
+  async #refuseOld(keyset: Keyset, spaces: readonly Space[]): Promise<void> {
+    const checks = await openChecks(this.#engine, keyset, spaces, performance.now() + CHECK_DEADLINE_MS)
+    const unknown = checks.find(({ keyId }) => !keyset.hasPromoted(keyId))
+    if (unknown === undefined) return
+    throw new KeysetMismatch(
+      `the keyset of the ${keyset.room} is an old copy, from before key ${unknown.keyId} was promoted`,
+      'Bring the newest. To go back to an older key, promote that one again.',
+    )
+  }
+
+  #vouch(keyset: Keyset, spaces: readonly Space[], fresh: readonly string[]): Promise<number | undefined> {
+    return vouch(this.#engine, keyset, spaces, fresh, performance.now() + CHECK_DEADLINE_MS)
+  }
+
+  #spacesOf(room: string): Space[] {
+    return [...this.#places.values()].filter(({ ring }) => ring.room === room).map(({ space }) => space)
   }
 
   #place(spaceId: string, shape: Space['shape']): Place {
     const place = this.#places.get(spaceId)
     if (place?.space.shape === shape) return place
     throw new TypeError(place === undefined ? `space ${spaceId} is not open` : `${spaceId} holds ${place.space.shape}`)
+  }
+}
+
+/** The rules of now, as wide as they ever were. */
+function widest(before: Space, now: Space): Space {
+  const forever = before.longestTtl === 0 || now.longestTtl === 0
+  return {
+    ...now,
+    longestTtl: forever ? 0 : Math.max(before.longestTtl, now.longestTtl),
+    maxSize: Math.max(before.maxSize, now.maxSize),
   }
 }

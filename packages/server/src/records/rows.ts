@@ -51,24 +51,35 @@ export class SealedRows {
 
   /** The living rows of the range, in order. One that does not open fails the whole read. */
   async read(key: Uint8Array, range: RowRange, deadline: Deadline): Promise<OpenedRow[]> {
-    const address = this.#envelope.address(key)
-    const found = await this.#engine.read(this.space.id, address, range, deadline)
-    if (!isWithin(found, range)) throw new Unreadable('malformed', this.space.id)
-    const now = this.#now()
-    const opened: OpenedRow[] = []
-    for (const row of found) {
-      const { value, writtenAt, expiresAt, keyId } = this.#envelope.open(address, key, row.sealed, row.order)
-      const verdict = judgeTimes(writtenAt, expiresAt, row.expiresAt, now)
-      if (verdict === 'alive') opened.push({ order: row.order, value, writtenAt, expiresAt })
-      else if (verdict !== 'expired') throw new Unreadable(verdict, this.space.id, keyId)
-    }
-    return opened
+    return readRows(this.#engine, this.#envelope, this.#now, key, range, deadline)
   }
 
   /** Removes one row; resolves whether or not it was there. */
   async remove(key: Uint8Array, order: Uint8Array, deadline: Deadline): Promise<void> {
     await this.#engine.remove(this.space.id, this.#envelope.address(key), order, deadline)
   }
+}
+
+/** {@link SealedRows.read}, also for those who may only read. `clock` tells the time that a row of this age is judged by. */
+export async function readRows(
+  from: Pick<Engine, 'read'>,
+  envelope: Envelope,
+  clock: (writtenAt: number) => number,
+  key: Uint8Array,
+  range: RowRange,
+  deadline: Deadline,
+): Promise<OpenedRow[]> {
+  const address = envelope.address(key)
+  const found = await from.read(envelope.space.id, address, range, deadline)
+  if (!isWithin(found, range)) throw new Unreadable('malformed', envelope.space.id)
+  const opened: OpenedRow[] = []
+  for (const row of found) {
+    const { value, writtenAt, expiresAt, keyId } = envelope.open(address, key, row.sealed, row.order)
+    const verdict = judgeTimes(writtenAt, expiresAt, row.expiresAt, clock(writtenAt))
+    if (verdict === 'alive') opened.push({ order: row.order, value, writtenAt, expiresAt })
+    else if (verdict !== 'expired') throw new Unreadable(verdict, envelope.space.id, keyId)
+  }
+  return opened
 }
 
 /** Whether an engine's answer is a list that the range allows: not longer, inside, strictly in order. */
