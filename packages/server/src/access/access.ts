@@ -5,11 +5,13 @@
  * It is the only maker of callers. It reads nothing that the peer can write except its certificate or its secret: not the
  * common name, not forwarded headers, not the server name that was asked for.
  */
+import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import type { Authority } from './authorities.ts'
 import { type BasicSecret, BasicSecrets } from './basic.ts'
 import { Caller, type Decisions, type Operation, storeScope } from './caller.ts'
 import { nameOf } from './certificate.ts'
+import { Chains } from './chain.ts'
 import { problemWithName } from './names.ts'
 import { Networks, problemWithNetwork } from './networks.ts'
 import { chainRefusal, type Refusal } from './refusals.ts'
@@ -28,8 +30,15 @@ export interface AccessRules {
   readonly basic: readonly BasicSecret[]
 }
 
-/** Basic callers that are remembered by name and address; past them all are forgotten and made again. */
+/** Basic callers that are remembered by name and address, and certificates; past them all are forgotten and made again. */
 const REMEMBERED = 1024
+
+/** What a certificate proves, and how long. */
+interface Proof {
+  readonly name: string
+  /** Unix ms. */
+  readonly until: number
+}
 
 interface Grant {
   readonly scope: string
@@ -41,11 +50,15 @@ export class Access {
   readonly #grants = new Map<string, Grant[]>()
   readonly #authorities: readonly Authority[]
   readonly #basic: BasicSecrets
+  readonly #chains: Chains
   readonly #remembered = new Map<string, Caller>()
+  /** By fingerprint: a connection is judged again after each reload, and signatures do not change. */
+  readonly #proofs = new Map<string, Proof>()
 
   /** Throws RangeError for a name or a network that is none; a configuration that was checked has none of these. */
   constructor({ grants, authorities, basic }: AccessRules) {
     this.#authorities = authorities
+    this.#chains = new Chains(authorities)
     this.#basic = new BasicSecrets(basic)
     for (const [index, rule] of grants.entries()) {
       for (const network of rule.networks ?? []) demand(network, problemWithNetwork(network), index)
@@ -61,15 +74,18 @@ export class Access {
     }
   }
 
-  /** Who is on a connection to the certificate listener, or why nobody is. */
+  /**
+   * Who is on a connection to the certificate listener, or why nobody is. It may be asked again, also by other rules than
+   * those of its handshake: then dates, lists and authorities are judged as they are now.
+   */
   identify(socket: TLSSocket): Caller | Refusal {
     const certificate = socket.getPeerX509Certificate()
     if (certificate === undefined) return { refused: 'no-certificate' }
     const fingerprint = certificate.fingerprint256
     if (!socket.authorized) return chainRefusal(String(socket.authorizationError), fingerprint)
     if (socket.isSessionReused()) return { refused: 'resumed', fingerprint }
-    const name = nameOf(certificate, this.#authorities)
-    return typeof name === 'string' ? this.#callerOf(name, socket.remoteAddress) : name
+    const proof = this.#proofOf(certificate)
+    return 'name' in proof ? this.#callerOf(proof.name, socket.remoteAddress, proof.until) : proof
   }
 
   /** Who sent a request to the basic listener, or why nobody did. `peer` is the socket's remote address. */
@@ -85,7 +101,21 @@ export class Access {
     return caller
   }
 
-  #callerOf(name: string, peer: string | undefined): Caller {
+  #proofOf(certificate: X509Certificate): Proof | Refusal {
+    const { fingerprint256: fingerprint } = certificate
+    const known = this.#proofs.get(fingerprint)
+    if (known !== undefined) return known.until > Date.now() ? known : { refused: 'expired', fingerprint }
+    const name = nameOf(certificate, this.#authorities)
+    if (typeof name !== 'string') return name
+    const until = this.#chains.until(certificate)
+    if (typeof until === 'string') return { refused: until, fingerprint }
+    const proof = { name, until }
+    if (this.#proofs.size >= REMEMBERED) this.#proofs.clear()
+    this.#proofs.set(fingerprint, proof)
+    return proof
+  }
+
+  #callerOf(name: string, peer: string | undefined, until?: number): Caller {
     const decisions = new Map<string, Decisions>()
     for (const { scope, operations, networks } of this.#grants.get(name) ?? []) {
       const here = networks === undefined || networks.hold(peer)
@@ -97,7 +127,7 @@ export class Access {
       }
       decisions.set(scope, next)
     }
-    return new Caller(name, decisions)
+    return new Caller(name, decisions, until)
   }
 }
 

@@ -12,7 +12,9 @@
  */
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { readableAuthorityKey } from './authority-key.ts'
 import { problemWithVouching, Vouching } from './names.ts'
+import { type RevocationList, readRevocationList, subjectOf } from './revocation-list.ts'
 
 /** An authority as the configuration names it; paths are absolute. */
 export interface AuthorityFiles {
@@ -29,9 +31,13 @@ export interface Authority {
   readonly certificates: readonly X509Certificate[]
   /** One PEM each; empty without revocation checks. */
   readonly lists: readonly string[]
+  /** Serial numbers that each of the certificates took back. */
+  readonly revoked: ReadonlyMap<X509Certificate, ReadonlySet<string>>
   readonly vouching: Vouching
-  /** The first moment at which one of its certificates or lists is too old. */
+  /** The first moment at which one of its certificates is too old. */
   readonly expires: Date
+  /** The same of its lists; absent: there are none, or they never are. */
+  readonly listsExpire?: Date
 }
 
 /** Common name of the authority that development mode makes; a production server refuses it. */
@@ -60,7 +66,7 @@ export async function readAuthorities(
       'TLS checks revocation for all authorities or for none: give each a crl, or none',
     )
   }
-  return Promise.all(all.map((files) => readAuthority(files, development)))
+  return all.map((files) => readAuthority(files, development))
 }
 
 /** The certificates of a PEM file. Throws {@link TlsRefused}; `what` opens its message. */
@@ -91,7 +97,7 @@ export function fromDevelopment(certificate: X509Certificate): boolean {
   return [certificate.subject, certificate.issuer].some((name) => name?.split('\n').includes(line))
 }
 
-async function readAuthority(files: AuthorityFiles, development: boolean): Promise<Authority> {
+function readAuthority(files: AuthorityFiles, development: boolean): Authority {
   const what = `authority ${files.name}`
   for (const entry of files.vouchesFor) {
     const problem = problemWithVouching(entry)
@@ -103,19 +109,27 @@ async function readAuthority(files: AuthorityFiles, development: boolean): Promi
     }
   }
   const certificates = readCertificates(what, files.certificate)
-  const lists = files.crl === undefined ? [] : pemBlocks(what, files.crl, 'X509 CRL')
-  const ends = [
-    ...certificates.map((certificate) => authorityEnd(what, certificate, development)),
-    ...(files.crl === undefined ? [] : await listEnds(what, files.crl, lists, certificates)),
-  ]
+  const key = readableAuthorityKey(files.certificate)
+  if (key !== undefined) {
+    throw new TlsRefused(
+      `${what}: its key is beside its certificate, and this process may read it: ${key}`,
+      'whoever takes this server could make any caller: keep the authority elsewhere, and bring ca.pem and ca.crl alone',
+    )
+  }
+  const ends = certificates.map((certificate) => authorityEnd(what, certificate, development))
   if (!certificates.some((certificate) => certificate.checkIssued(certificate))) {
     throw new TlsRefused(
       `${what}: ${files.certificate} has no root, only intermediates`,
       'add the self-signed certificate at the top of the chain',
     )
   }
-  const expires = new Date(Math.min(...ends))
-  return { name: files.name, certificates, lists, vouching: new Vouching(files.vouchesFor), expires }
+  return {
+    name: files.name,
+    certificates,
+    ...readLists(what, files.crl, certificates),
+    vouching: new Vouching(files.vouchesFor),
+    expires: new Date(Math.min(...ends)),
+  }
 }
 
 /** Checks one certificate of an authority; its end in Unix ms. */
@@ -131,51 +145,64 @@ function authorityEnd(what: string, certificate: X509Certificate, development: b
   if (end <= Date.now()) {
     throw new TlsRefused(
       `${what}: ${subject} expired on ${certificate.validTo}`,
-      'renew it, or take it out of the file',
+      'take it out of the file; the next one of your own: holdfast ca init NEW-FOLDER',
     )
   }
   return end
 }
 
-/** Checks that each certificate has a list and that each list is of now; their next updates in Unix ms. */
-async function listEnds(
+/** Checks that each certificate has a list and that each list is of now. */
+function readLists(
   what: string,
-  path: string,
-  lists: readonly string[],
+  path: string | undefined,
   certificates: readonly X509Certificate[],
-): Promise<number[]> {
-  // Node reads no revocation lists. Loaded where there are some, and only at start-up.
-  await import('reflect-metadata')
-  const x509 = await import('@peculiar/x509')
-  const facts = lists.map((list, index) => {
+): Pick<Authority, 'lists' | 'revoked' | 'listsExpire'> {
+  if (path === undefined) return { lists: [], revoked: new Map() }
+  const lists = pemBlocks(what, path, 'X509 CRL')
+  const read = lists.map((list, index) => {
     try {
-      const { issuer, thisUpdate, nextUpdate } = new x509.X509Crl(list)
-      return { issuer, thisUpdate, nextUpdate }
+      return readRevocationList(list)
     } catch {
       throw new TlsRefused(`${what}: revocation list ${index + 1} of ${path} is damaged`, 'give the file anew, as PEM')
     }
   })
-  for (const certificate of certificates) {
-    const { subject } = new x509.X509Certificate(certificate.raw)
-    if (!facts.some(({ issuer }) => issuer === subject)) {
-      throw new TlsRefused(
-        `${what}: ${path} has no revocation list of ${certificate.subject.replaceAll('\n', ', ')}`,
-        'add it: TLS asks for one for every certificate of a chain',
-      )
-    }
+  const revoked = new Map(certificates.map((issuer) => [issuer, serialsOf(what, path, issuer, read)]))
+  const ends = read.flatMap((list) => listEnd(what, path, list) ?? [])
+  return { lists, revoked, ...(ends.length > 0 && { listsExpire: new Date(Math.min(...ends)) }) }
+}
+
+function serialsOf(what: string, path: string, issuer: X509Certificate, lists: readonly RevocationList[]) {
+  const subject = subjectOf(issuer)
+  const name = issuer.subject.replaceAll('\n', ', ')
+  const named = lists.filter((list) => list.issuer.equals(subject))
+  if (named.length === 0) {
+    throw new TlsRefused(
+      `${what}: ${path} has no revocation list of ${name}`,
+      'add it: TLS asks for one for every certificate of a chain',
+    )
   }
-  return facts.map(({ thisUpdate, nextUpdate }) => {
-    if (thisUpdate.getTime() > Date.now()) {
-      throw new TlsRefused(`${what}: ${path} begins on ${thisUpdate.toISOString()}`, 'check the clock of this machine')
-    }
-    if (nextUpdate !== undefined && nextUpdate.getTime() <= Date.now()) {
-      throw new TlsRefused(
-        `${what}: ${path} is stale since ${nextUpdate.toISOString()}, so every client would be refused`,
-        'fetch the current list',
-      )
-    }
-    return nextUpdate?.getTime() ?? Number.POSITIVE_INFINITY
-  })
+  const own = named.filter((list) => list.signedBy(issuer) !== false)
+  if (own.length === 0) {
+    throw new TlsRefused(
+      `${what}: ${path} has no revocation list that the key of ${name} signed`,
+      'fetch the list anew: it is of another authority of this name, or it was changed',
+    )
+  }
+  return new Set(own.flatMap(({ serials }) => [...serials]))
+}
+
+/** Its next update in Unix ms, if it names one. */
+function listEnd(what: string, path: string, { thisUpdate, nextUpdate }: RevocationList): number | undefined {
+  if (thisUpdate.getTime() > Date.now()) {
+    throw new TlsRefused(`${what}: ${path} begins on ${thisUpdate.toISOString()}`, 'check the clock of this machine')
+  }
+  if (nextUpdate !== undefined && nextUpdate.getTime() <= Date.now()) {
+    throw new TlsRefused(
+      `${what}: ${path} is stale since ${nextUpdate.toISOString()}, so every client would be refused`,
+      'fetch the current list',
+    )
+  }
+  return nextUpdate?.getTime()
 }
 
 function pemBlocks(what: string, path: string, label: string): string[] {

@@ -30,11 +30,14 @@ export class Caller {
   readonly id: string
   /** Named by some grant. Names that are not stay out of metric labels, so that a CA cannot make labels up. */
   readonly known: boolean
+  /** Unix ms at which its certificate ends, and with it the connection. */
+  readonly until: number
   readonly #decisions: ReadonlyMap<string, Decisions>
 
   /** For `Access` and for tests. Scopes that are not in the map are denied. */
-  constructor(id: string, decisions: ReadonlyMap<string, Decisions>) {
+  constructor(id: string, decisions: ReadonlyMap<string, Decisions>, until = Number.POSITIVE_INFINITY) {
     this.id = id
+    this.until = until
     this.known = decisions.size > 0
     this.#decisions = decisions
   }

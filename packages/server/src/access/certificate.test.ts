@@ -19,6 +19,7 @@ const authority = (name: string, { certificate }: IssuingAuthority, vouchesFor: 
   name,
   certificates: [new X509Certificate(certificate)],
   lists: [],
+  revoked: new Map(),
   vouching: new Vouching(vouchesFor),
   expires: soon.notAfter,
 })

@@ -9,6 +9,7 @@
  */
 import type { X509Certificate } from 'node:crypto'
 import type { Authority } from './authorities.ts'
+import { issued } from './chain.ts'
 import { problemWithName } from './names.ts'
 import type { Refusal, Rule } from './refusals.ts'
 
@@ -36,8 +37,4 @@ export function nameOf(certificate: X509Certificate, authorities: readonly Autho
   const issuers = authorities.filter(({ certificates }) => certificates.some((issuer) => issued(certificate, issuer)))
   if (issuers.length === 0) return refuse('unlisted-issuer')
   return issuers.every(({ vouching }) => vouching.covers(name)) ? name : refuse('not-vouched')
-}
-
-function issued(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)
 }

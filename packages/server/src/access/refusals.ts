@@ -10,7 +10,7 @@ export const REFUSALS = {
   'no-cipher': 'The peer offers no cipher suite, group or signature algorithm that this listener accepts.',
   timeout: 'The handshake took longer than `timeouts.handshake`.',
   'too-many-handshakes':
-    'More handshakes were in progress than `limits.handshakes`, or more than half of it from one address.',
+    "More connections were nobody's yet than `limits.handshakes`, or more than half of it from one address.",
   'peer-refused': "The peer refused this server's certificate; `detail` is its alert.",
   'bad-handshake': 'The handshake failed otherwise; `detail` is the code of the TLS library.',
   'no-certificate': 'The peer showed no certificate.',
