@@ -67,7 +67,7 @@ describe('the admin listener', () => {
     }
     for (const path of ['/', '/healthz', '/sessions/v1/key', '/docs', '/metrics/', '//metrics', '/%ff', '/%']) {
       const answer = await ask(path)
-      assert.deepEqual([answer.statusCode, answer.json().code], [404, 'not_found'], path)
+      assert.deepEqual([answer.statusCode, answer.json().code], [404, 'no-such-path'], path)
       assert.equal(answer.headers['content-type'], 'application/problem+json')
     }
   })

@@ -2,9 +2,17 @@
  * Reading a body, bounded: by the store's limit, by the bytes that all bodies in flight may have, and in time by the
  * server's request timeout. A body that is too large by its own declaration is refused before a byte of it is read, and a
  * client that waits for `100 Continue` gets its final status instead.
+ *
+ * A body is kept in one buffer, and what was reserved for it is that buffer's size: its declared length, or for a chunked
+ * one what it has grown to. Pieces are not kept, because a client makes them as small as it likes, and each costs hundreds
+ * of bytes. Nothing is allocated before the first of them.
  */
 import type { IncomingMessage } from 'node:http'
 import type { ProblemCode } from '../common/problems.ts'
+
+/** The first buffer of a body whose length is not known; it grows by doubling. */
+const FIRST = 1024
+const NOTHING = Buffer.alloc(0)
 
 /** Takes room for so many bytes; false = there is none. */
 export type Reserve = (bytes: number) => boolean
@@ -35,26 +43,37 @@ export interface Reading {
 
 /** Reads the body; what it does not take of it is thrown away as it comes. */
 export function readBody(req: IncomingMessage, limit: number, reserve: Reserve): Reading {
-  const declared = req.headers['content-length'] !== undefined
-  const chunks: Buffer[] = []
+  const { 'content-length': declared } = req.headers
+  const expected = declared === undefined ? undefined : Number(declared)
+  let buffer: Buffer = NOTHING
   let length = 0
   let stop!: (why: ProblemCode) => void
   const body = new Promise<Buffer | ProblemCode>((resolve) => {
     const finish = (result: Buffer | ProblemCode) => {
       req.removeListener('data', take)
-      chunks.length = 0
+      buffer = NOTHING
       req.resume()
       resolve(result)
     }
     const take = (chunk: Buffer) => {
-      length += chunk.length
-      if (length > limit) finish('value-too-large')
-      else if (!declared && !reserve(chunk.length)) finish('overloaded')
-      else chunks.push(chunk)
+      const end = length + chunk.length
+      if (end > limit) return finish('value-too-large')
+      if (chunk.length === expected) buffer = chunk
+      else {
+        if (end > buffer.length) {
+          const size = expected ?? Math.min(limit, Math.max(FIRST, end, 2 * buffer.length))
+          if (expected === undefined && !reserve(size - buffer.length)) return finish('overloaded')
+          const grown = Buffer.allocUnsafeSlow(size)
+          buffer.copy(grown)
+          buffer = grown
+        }
+        chunk.copy(buffer, length)
+      }
+      length = end
     }
     stop = finish
     req.on('data', take)
-    req.on('end', () => finish(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)))
+    req.on('end', () => finish(buffer.subarray(0, length)))
     // The client is gone; there is nobody to read the answer.
     req.on('error', () => finish('bad_request'))
     req.on('close', () => finish('bad_request'))

@@ -52,7 +52,7 @@ describe('pipelining', () => {
     waiting[1]!()
     waiting[0]!()
     assert.equal(codeOf(await wire.answer()), 'not_found')
-    assert.equal(codeOf(await wire.answer()), 'not_found')
+    assert.equal(codeOf(await wire.answer()), 'no-such-path')
     assert.equal((await wire.answer(true)).status, 404)
     assert.equal(codeOf(await wire.answer()), 'query-string')
   })

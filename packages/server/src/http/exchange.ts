@@ -17,10 +17,15 @@ const REQUEST_ID = Symbol('request id')
 
 const NOTHING = Buffer.alloc(0)
 
-/** The client's request id if it is a UUID, else a fresh one: the same for the answer, the log and the audit. */
-export function requestIdOf(req: IncomingMessage & { [REQUEST_ID]?: string }): string {
+/** The client's request id, if it gave one that is a UUID. Its answer repeats it, so that a client can tell whose it is. */
+export function givenIdOf(req: IncomingMessage): string | undefined {
   const given = req.headers['x-request-id']
-  req[REQUEST_ID] ??= typeof given === 'string' && UUID.test(given) ? given : randomUUID()
+  return typeof given === 'string' && UUID.test(given) ? given : undefined
+}
+
+/** That, or a fresh one: the same for the answer, the log and the audit. */
+export function requestIdOf(req: IncomingMessage & { [REQUEST_ID]?: string }): string {
+  req[REQUEST_ID] ??= givenIdOf(req) ?? randomUUID()
   return req[REQUEST_ID]
 }
 
@@ -28,7 +33,8 @@ export class Exchange implements StoreRequest {
   readonly req: IncomingMessage
   readonly res: ServerResponse
   readonly peer: Peer
-  readonly caller: Caller
+  /** Who asks; while the body comes, a reload may give them other grants. */
+  caller: Caller
   readonly share: Share
   readonly method: string
   readonly rawKey: string
@@ -84,11 +90,16 @@ export class Exchange implements StoreRequest {
     if (refused !== undefined) return refused
     if (this.#awaitsContinue) this.res.writeContinue()
     const reading = readBody(this.req, limit, reserve)
-    this.peer.stopReading = reading.stop
+    this.peer.incomplete = {
+      stop: reading.stop,
+      decideBy: (caller) => {
+        this.caller = caller
+      },
+    }
     this.#limits.wait(this.share)
     const body = await reading.body
     this.#limits.proceed(this.share)
-    this.peer.stopReading = undefined
+    this.peer.incomplete = undefined
     this.completeAt = performance.now()
     return body
   }

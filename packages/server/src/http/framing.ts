@@ -26,10 +26,10 @@ export function answerBrokenFraming(server: Server, metrics: Metrics): void {
       return
     }
     const code = CODES[error.code ?? ''] ?? 'bad_request'
-    if (peer.stopReading !== undefined) {
+    if (peer.incomplete !== undefined) {
       // The newest request is the broken one; it gets this as its answer, which closes.
       peer.retired = true
-      peer.stopReading(code === 'request-timeout' ? code : 'bad_request')
+      peer.incomplete.stop(code === 'request-timeout' ? code : 'bad_request')
       return
     }
     peer.closed = true

@@ -26,7 +26,8 @@ test('engine, keys, certificates and refusals are told to whoever scrapes', asyn
   const records = await Records.open(engine, [{ room: 'stores', keyset, spaces: [STORE] }])
   const registry = new Registry()
   const audit = { failed: 0 }
-  const certificates = [{ name: 'listener public', expires: new Date(Date.UTC(2030, 0, 1)) }]
+  const expires = new Date(Date.UTC(2030, 0, 1))
+  const certificates = () => [{ name: 'listener public', expires, due: expires }]
   const metrics = await InstanceMetrics.register({ registry, engine, records, audit, certificates })
 
   const cells = records.cells(STORE.id)
@@ -69,7 +70,7 @@ test('an engine that cannot answer takes nothing else off the page', async () =>
   }
   const registry = new Registry()
   const records = { keyUsage: () => [] }
-  await InstanceMetrics.register({ registry, engine, records, audit: { failed: 0 }, certificates: [] })
+  await InstanceMetrics.register({ registry, engine, records, audit: { failed: 0 }, certificates: () => [] })
   broken = true
   await new Promise((done) => setImmediate(done))
   const text = await registry.metrics()

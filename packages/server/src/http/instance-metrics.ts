@@ -11,20 +11,31 @@ import type { Records } from '../records/index.ts'
 import { gauge } from './metrics.ts'
 import { Tally } from './tally.ts'
 
+/** Something with an end: `listener NAME`, `authority NAME`, or `revocation list of NAME`. */
+export interface Expiring {
+  readonly name: string
+  readonly expires: Date
+  /** When it should have been renewed. */
+  readonly due: Date
+}
+
 export interface InstanceMetricsOptions {
   readonly registry: Registry
   readonly engine: Pick<Engine, 'stats' | 'pending'>
   readonly records: Pick<Records, 'keyUsage'>
   readonly audit: Pick<Audit, 'failed'>
-  /** The end of each certificate, by the name of its listener or authority. */
-  readonly certificates: readonly { readonly name: string; readonly expires: Date }[]
+  /** Those in use. */
+  readonly certificates: () => readonly Expiring[]
 }
 
-const LISTENERS = ['public', 'basic'] as const
+const LISTENERS = ['public', 'basic', 'admin'] as const
+const OUTCOMES = ['done', 'failed'] as const
 const RULES = Object.keys(REFUSALS) as Rule[]
 
 export class InstanceMetrics {
   readonly #refused: Tally
+  readonly #reloads: Tally
+  #reloadFailed = false
 
   private constructor(registry: Registry) {
     this.#refused = new Tally(
@@ -35,6 +46,15 @@ export class InstanceMetrics {
         ['listener', LISTENERS],
         ['rule', RULES],
       ],
+    )
+    this.#reloads = new Tally(
+      registry,
+      'holdfast_reloads_total',
+      'Times that configuration and files were read anew.',
+      [['outcome', OUTCOMES]],
+    )
+    gauge(registry, 'holdfast_reload_failed', '1 while what was read last is not in use, since it is broken.', () =>
+      Number(this.#reloadFailed),
     )
   }
 
@@ -66,13 +86,16 @@ export class InstanceMetrics {
         }
       },
     })
-    const expiry = new Gauge({
+    new Gauge({
       name: 'holdfast_certificate_expiry_timestamp_seconds',
-      help: 'When a certificate, or a revocation list of its authority, is too old, as Unix time.',
+      help: 'When the first certificate of a listener or an authority, or of its revocation lists, is too old, as Unix time.',
       labelNames: ['certificate'],
       registers: [registry],
+      collect() {
+        this.reset()
+        for (const { name, expires } of certificates()) this.set({ certificate: name }, expires.getTime() / 1000)
+      },
     })
-    for (const { name, expires } of certificates) expiry.set({ certificate: name }, expires.getTime() / 1000)
     gauge(
       registry,
       'holdfast_audit_lines_failed',
@@ -80,6 +103,11 @@ export class InstanceMetrics {
       () => audit.failed,
     )
     return new InstanceMetrics(registry)
+  }
+
+  reloaded(outcome: (typeof OUTCOMES)[number]): void {
+    this.#reloads.add(OUTCOMES.indexOf(outcome))
+    this.#reloadFailed = outcome === 'failed'
   }
 
   handshakeRefused(listener: (typeof LISTENERS)[number], rule: Rule): void {

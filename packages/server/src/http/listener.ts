@@ -5,6 +5,8 @@
 import type { ServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import type { Caller } from '../access/caller.ts'
+import { Entitled, type EntitledOptions } from './entitled.ts'
 import { answerBrokenFraming } from './framing.ts'
 import type { Limits } from './limits.ts'
 import type { Metrics } from './metrics.ts'
@@ -22,8 +24,10 @@ interface ListenerTimeouts {
 export interface PublicListenerOptions {
   /** As ./tls.ts gives them. */
   readonly tls: ServerOptions
-  readonly guard: Guard
+  readonly guard: Guard & { readonly listener: EntitledOptions['listener'] }
   readonly front: FrontOptions
+  /** Who is on a connection now, after a reload. */
+  readonly again: EntitledOptions['again']
   readonly limits: Limits
   readonly metrics: Metrics
   readonly timeouts: ListenerTimeouts
@@ -36,6 +40,11 @@ export interface PublicListenerOptions {
 export interface PublicListener {
   /** Resolves with the port. */
   listen(port: number, host: string): Promise<number>
+  /**
+   * New connections get these settings, the next request on any finds these stores, and who is on an open connection is
+   * asked anew (./entitled.ts). Resolves when all are judged.
+   */
+  reload(tls: ServerOptions, stores: FrontOptions['stores']): Promise<void>
   /** Accepts nothing new, finishes what is in flight, and after `ms` closes what is left. */
   drain(ms: number): Promise<void>
 }
@@ -46,7 +55,10 @@ const CHECK_MS = 500
 export function createPublicListener(options: PublicListenerOptions): PublicListener {
   const { tls, guard, limits, metrics, timeouts } = options
   const front = new Front(options.front)
-  const peers = new Set<Peer>()
+  const labelOf = (caller: Caller) => metrics.labelOf(caller)
+  const { listener, audit } = guard
+  const entitled = new Entitled({ listener, audit, again: options.again, labelOf })
+  const { peers } = entitled
   let stopping = false
   const server = createSecureServer(
     {
@@ -60,10 +72,12 @@ export function createPublicListener(options: PublicListenerOptions): PublicList
       keepAliveTimeout: timeouts.keepAlive,
       connectionsCheckingInterval: CHECK_MS,
     },
-    guard,
+    { ...guard, byRequest: options.front.identify !== undefined },
   )
   // Beyond some number node would drop headers silently, conditions among them; the size of the head bounds them.
   server.maxHeadersCount = 0
+  // Node calls idle whoever has been answered, also while the answer waits in the process; drain() closes those that are.
+  server.closeIdleConnections = () => {}
   // A peer that reads nothing, or is gone without a word, keeps neither its connection nor the answers waiting for it.
   // Whoever is only slow to send has had its 408 by then.
   server.timeout = timeouts.request + 2 * CHECK_MS
@@ -97,12 +111,20 @@ export function createPublicListener(options: PublicListenerOptions): PublicList
         server.once('error', reject)
         server.listen(port, host, () => {
           server.removeListener('error', reject)
+          entitled.start()
           resolve((server.address() as AddressInfo).port)
         })
       }),
 
+    reload(tls, stores) {
+      server.setSecureContext(tls)
+      front.serve(stores)
+      return entitled.judge()
+    },
+
     drain: (ms) =>
       new Promise((resolve) => {
+        entitled.stop()
         const timer = setTimeout(() => {
           for (const { socket } of peers) socket.destroy()
           server.closeAllConnections()

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
 import { startServer, Wire } from '../../test/store-server.ts'
+import { Caller } from '../access/caller.ts'
 
 const server = await startServer()
 after(() => server.close())
@@ -44,5 +45,21 @@ describe('metrics', () => {
     for (const line of expected) assert.ok(lines.has(line), `${line}\n${text}`)
     assert.ok(!text.includes('secret'))
     assert.match(text, /^process_cpu_seconds_total /m)
+  })
+})
+
+describe('after a reload', () => {
+  it('those who were known keep their labels, new ones get some, and nobody costs anything twice', async () => {
+    const { metrics } = server
+    const caller = (name: string) => new Caller(`spiffe://example.org/${name}`, new Map())
+    const [all, sessions] = [metrics.labelOf(caller('all')), metrics.storeLabelOf('sessions')]
+    assert.equal(metrics.labelOf(caller('new')), 0)
+    metrics.know({ stores: ['carts', 'sessions'], callers: [caller('new').id, caller('all').id] })
+    assert.deepEqual([metrics.labelOf(caller('all')), metrics.storeLabelOf('sessions')], [all, sessions])
+    metrics.storeRequest(metrics.storeLabelOf('carts'), metrics.labelOf(caller('new')), 'GET', 'ok')
+    const counted = 'store="carts",caller="spiffe://example.org/new",operation="read",outcome="ok"} 1'
+    assert.ok((await metrics.registry.metrics()).includes(counted))
+    metrics.know({ stores: ['carts'], callers: [caller('new').id] })
+    assert.ok((await metrics.registry.metrics()).includes(counted))
   })
 })

@@ -8,7 +8,7 @@ import type { Caller } from '../access/caller.ts'
 import { PROBLEM_CODES, PROBLEMS, type ProblemCode } from '../common/problems.ts'
 import type { Reply } from '../stores/exchange.ts'
 import type { Limits } from './limits.ts'
-import { Durations, Tally } from './tally.ts'
+import { Durations, type Labels, Tally } from './tally.ts'
 
 /** Methods that have a label of their own, and what they do to a store; all others are `other`. */
 const METHODS = ['GET', 'HEAD', 'PUT', 'POST', 'DELETE', 'other']
@@ -28,7 +28,7 @@ const OUTCOME_INDEX = new Map(OUTCOMES.map((outcome, index) => [outcome, index])
 const UNKNOWN = 'unknown'
 
 export interface MetricsOptions {
-  /** Paths of the stores, in the order of their indices. */
+  /** Paths of the stores. */
   readonly stores: readonly string[]
   /** Every caller that the configuration names. */
   readonly callers: readonly string[]
@@ -38,8 +38,10 @@ export interface MetricsOptions {
 
 export class Metrics {
   readonly registry = new Registry()
-  readonly #callers: ReadonlyMap<string, number>
-  readonly #callerCount: number
+  /** Label values. They only ever grow, so that their places hold while requests are in flight. */
+  readonly #stores: string[] = []
+  readonly #callers: string[] = [UNKNOWN]
+  readonly #places = new Map<string, number>()
   readonly #requests: Tally
   readonly #durations: Durations
   readonly #storeRequests: Tally
@@ -47,9 +49,6 @@ export class Metrics {
 
   constructor({ stores, callers, version, limits }: MetricsOptions) {
     const { registry } = this
-    const names = [UNKNOWN, ...new Set(callers)]
-    this.#callers = new Map(names.map((name, index) => [name, index]))
-    this.#callerCount = names.length
     const codeAndMethod = [
       ['code', STATUSES.map(String)],
       ['method', METHODS],
@@ -61,12 +60,8 @@ export class Metrics {
       'From the head of a request to its answer.',
       codeAndMethod,
     )
-    this.#storeRequests = new Tally(registry, 'holdfast_store_requests_total', 'Requests on stores.', [
-      ['store', stores],
-      ['caller', names],
-      ['operation', OPERATIONS],
-      ['outcome', OUTCOMES],
-    ])
+    this.#storeRequests = new Tally(registry, 'holdfast_store_requests_total', 'Requests on stores.', this.#storeLabels)
+    this.know({ stores, callers })
     this.#engine = new Durations(
       registry,
       'holdfast_engine_duration_seconds',
@@ -88,9 +83,35 @@ export class Metrics {
     collectDefaultMetrics({ register: registry })
   }
 
+  /** Gives stores and callers labels of their own, those that have none yet. */
+  know({ stores, callers }: Pick<MetricsOptions, 'stores' | 'callers'>): void {
+    const known = this.#stores.length + this.#callers.length
+    for (const path of stores) if (!this.#stores.includes(path)) this.#stores.push(path)
+    for (const name of callers) {
+      if (this.#places.has(name)) continue
+      this.#places.set(name, this.#callers.length)
+      this.#callers.push(name)
+    }
+    if (this.#stores.length + this.#callers.length > known) this.#storeRequests.grow(this.#storeLabels)
+  }
+
+  get #storeLabels(): Labels {
+    return [
+      ['store', [...this.#stores]],
+      ['caller', [...this.#callers]],
+      ['operation', OPERATIONS],
+      ['outcome', OUTCOMES],
+    ]
+  }
+
   /** The caller's place among the labels. */
   labelOf(caller: Caller): number {
-    return this.#callers.get(caller.id) ?? 0
+    return this.#places.get(caller.id) ?? 0
+  }
+
+  /** The place of a store that was named. */
+  storeLabelOf(path: string): number {
+    return this.#stores.indexOf(path)
   }
 
   /** A request that was answered. `ms` since its head. */
@@ -103,7 +124,7 @@ export class Metrics {
   /** The same request as its store sees it. `store` and `caller`: places among the labels. */
   storeRequest(store: number, caller: number, method: string, outcome: Reply['outcome'] | ProblemCode): void {
     const operation = OPERATION_OF_METHOD[METHOD_INDEX.get(method) ?? OTHER]!
-    const cell = (store * this.#callerCount + caller) * OPERATIONS.length + operation
+    const cell = (store * this.#callers.length + caller) * OPERATIONS.length + operation
     this.#storeRequests.add(cell * OUTCOMES.length + OUTCOME_INDEX.get(outcome)!)
   }
 

@@ -56,6 +56,7 @@ const ALWAYS: readonly ProblemCode[] = [
   'not_authorized',
   'forbidden',
   'not_found',
+  'no-such-path',
   'method-not-allowed',
   'request-timeout',
   'head-too-large',
@@ -71,6 +72,8 @@ const HEADERS_OF_CODE: Readonly<Partial<Record<ProblemCode, object>>> = {
   'method-not-allowed': { Allow: header(Type.String(), 'The methods that are served.') },
 }
 
+const REPEATED = { 'X-Request-ID': header(Type.String({ format: 'uuid' }), 'That of the request, if it had one.') }
+
 /** Problem answers, the codes of one status together. */
 function problems(codes: readonly ProblemCode[]): Record<string, object> {
   const byStatus = Map.groupBy([...ALWAYS, ...codes], (code) => PROBLEMS[code].status)
@@ -80,7 +83,7 @@ function problems(codes: readonly ProblemCode[]): Record<string, object> {
       {
         description: alike.map((code) => `\`${code}\`: ${PROBLEMS[code].detail}`).join('\n\n'),
         headers: Object.assign(
-          {},
+          { ...REPEATED },
           ...alike.map((code) => HEADERS_OF_CODE[code] ?? (PROBLEMS[code].retryAfter === undefined ? {} : RETRY_AFTER)),
         ),
         content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
@@ -90,6 +93,7 @@ function problems(codes: readonly ProblemCode[]): Record<string, object> {
 }
 
 const VALUE_HEADERS = {
+  ...REPEATED,
   ETag: header(ETag, 'For If-Match.'),
   'Holdfast-TTL': header(Ttl, 'Seconds that remain, rounded up.'),
 }
@@ -106,7 +110,10 @@ function write(method: string) {
     ],
     requestBody: { required: true, content: { 'application/octet-stream': { schema: Bytes } } },
     responses: {
-      201: { description: 'Written, and durable', headers: { ETag: header(ETag, 'Of the value written.') } },
+      201: {
+        description: 'Written, and durable',
+        headers: { ...REPEATED, ETag: header(ETag, 'Of the value written.') },
+      },
       ...problems([
         'empty-body',
         'bad-ttl',
@@ -126,6 +133,12 @@ const key = {
   parameters: [
     parameter('store', 'path', Type.String(), 'Path of a store.'),
     parameter('key', 'path', Type.String(), 'Any bytes, percent-encoded once; a slash as %2F.'),
+    parameter(
+      'X-Request-ID',
+      'header',
+      Type.String({ format: 'uuid' }),
+      'A name for this request. The answer repeats it, and log and audit have it. Anything but a UUID is ignored.',
+    ),
   ],
   get: {
     tags: ['stores'],
@@ -156,7 +169,7 @@ const key = {
         ...value,
         headers: { ...VALUE_HEADERS, 'Preference-Applied': header(Type.String(), '`return=representation`') },
       },
-      204: { description: 'Ended' },
+      204: { description: 'Ended', headers: REPEATED },
       ...problems(['condition-on-delete', 'not-atomic', 'unreadable', 'unconfirmed', 'storage-full', 'logout-pending']),
     },
   },

@@ -12,6 +12,14 @@ import type { Share } from './limits.ts'
 
 const PEER = Symbol('peer')
 
+/** A request whose body is not complete: always the newest of its connection. */
+interface Incomplete {
+  /** Gives up: the body will not come, or nobody may send it. */
+  readonly stop: (why: 'bad_request' | 'request-timeout' | 'not_authorized') => void
+  /** The caller that its grants are asked of, once it is complete. */
+  readonly decideBy: (caller: Caller) => void
+}
+
 export class Peer {
   readonly socket: TLSSocket
   /** Known from the handshake, or from the request last seen on a connection of the basic listener. */
@@ -26,12 +34,11 @@ export class Peer {
   newest: ServerResponse | undefined
   /** Requests that are not answered. */
   owed = 0
-  /** Close after the newest answer: it is one connection too many, its framing is broken, or the server stops. */
+  /** Close after the newest answer: one connection too many, broken framing, nobody here any more, or the server stops. */
   retired = false
   /** An answer that closes was given, or the framing broke: nothing more is obeyed. */
   closed = false
-  /** Ends the reading of a body that is not complete. */
-  stopReading: ((why: 'bad_request' | 'request-timeout') => void) | undefined
+  incomplete: Incomplete | undefined
 
   constructor(socket: TLSSocket) {
     this.socket = socket
@@ -43,12 +50,29 @@ export class Peer {
     return (socket as Attached)[PEER]
   }
 
-  /** Closes the connection: at once if nothing is owed, else after the newest answer. */
+  /** Closes the connection: at once if nothing is owed, else after the newest answer, once all of it is on its way. */
   retire(): void {
     this.retired = true
     if (this.owed > 0 || this.closed) return
     this.closed = true
-    this.socket.destroySoon()
+    const close = () => this.socket.destroySoon()
+    // Answers that wait for their client, behind one another, are not in the socket yet.
+    if (this.newest === undefined || this.newest.writableFinished) close()
+    else this.newest.once('finish', close)
+  }
+
+  /** It is the same caller, with other grants. What is complete has been decided. */
+  renew(caller: Caller): void {
+    this.caller = caller
+    this.incomplete?.decideBy(caller)
+  }
+
+  /** As {@link retire}; and what comes before that, the rest of a body too, is from nobody. */
+  dismiss(): void {
+    this.caller = undefined
+    this.proof = undefined
+    this.retire()
+    this.incomplete?.stop('not_authorized')
   }
 }
 

@@ -6,8 +6,10 @@
  * never to the peer. `callerOf(socket)` is the caller of a connection; a socket without one belongs to nobody, and
  * whoever serves requests must refuse it (on the basic listener that is every socket: each request proves itself).
  *
- * Handshakes in progress are bounded, and one address can hold at most half of them, so that silent connections of one
- * peer do not keep the others out. A connection past the bound is closed before any work is done on it.
+ * Connections of which nobody knows whose they are, are bounded, and one address can hold at most half of them, so that
+ * silent connections of one peer do not keep the others out: handshakes in progress, and where requests prove who is
+ * there, those on which none has. A connection past the bound is closed before any work is done on it. How long it may
+ * last, the time limits of handshakes and heads say, and that whoever refuses a request without proof closes.
  *
  * Not kept out: peers that complete handshakes again and again. That costs them as much as us; the limits of
  * connections by caller, and the operator's firewall, are for those.
@@ -26,6 +28,8 @@ export interface Guard {
   readonly listener: 'public' | 'basic' | 'admin'
   /** Who is on a connection; absent: connections have no caller, and requests prove themselves. */
   readonly identify?: (socket: TLSSocket) => Caller | Refusal
+  /** Requests prove who is there: a connection counts as a handshake until {@link proven}. */
+  readonly byRequest?: boolean
   readonly audit: Audit
   /** Handshakes in progress, at most. */
   readonly handshakes: number
@@ -34,13 +38,23 @@ export interface Guard {
 }
 
 const callers = new WeakMap<object, Caller>()
+/** What gives back the place that a connection without proof has among the handshakes. */
+const places = new WeakMap<object, () => void>()
 
 /** The caller of a connection, if it proved one by certificate. */
 export function callerOf(socket: object): Caller | undefined {
   return callers.get(socket)
 }
 
-/** A server that listens to nothing yet. `options` are those of ./tls.ts and whatever node:http takes. */
+/** A request has proven who is on this connection. */
+export function proven(socket: object): void {
+  places.get(socket)?.()
+}
+
+/**
+ * A server that listens to nothing yet. `options` are those of ./tls.ts and whatever node:http takes. Its `close` cuts
+ * handshakes off.
+ */
 export function createSecureServer(options: ServerOptions, guard: Guard, serve?: RequestListener): Server {
   const server = createServer(options, serve)
   const handshakes = new Handshakes(guard.handshakes)
@@ -68,7 +82,8 @@ export function createSecureServer(options: ServerOptions, guard: Guard, serve?:
   })
   intercept(server, 'secureConnection', (socket: TLSSocket) => {
     if (isGone(socket)) return false
-    handshakes.end(socket)
+    if (guard.byRequest) places.set(socket, () => handshakes.end(socket))
+    else handshakes.end(socket)
     if (guard.identify === undefined) return true
     const caller = guard.identify(socket)
     if (!(caller instanceof Caller)) {
@@ -87,6 +102,13 @@ export function createSecureServer(options: ServerOptions, guard: Guard, serve?:
     }
     socket.destroy()
   })
+
+  // A peer that never says anything would hold the end of the server until its handshake times out.
+  const close = server.close.bind(server)
+  server.close = (done) => {
+    handshakes.cut()
+    return close(done)
+  }
   return server
 }
 
@@ -126,6 +148,10 @@ class Handshakes {
 
   end({ remoteAddress: address = '', remotePort: port }: Socket): void {
     this.#done(`${address} ${port}`, address)
+  }
+
+  cut(): void {
+    for (const socket of this.#open.values()) socket.destroy()
   }
 
   #done(peer: string, address: string): void {

@@ -15,7 +15,7 @@ export function createService(fault: TellFault, methods: readonly string[]): Fas
   const app = fastify({
     logger: false,
     exposeHeadRoutes: methods.includes('HEAD'),
-    frameworkErrors: (_error, request, reply) => problem(request, reply, 'not_found'),
+    frameworkErrors: (_error, request, reply) => problem(request, reply, 'no-such-path'),
   })
   // Nothing here takes a body, so methods that may have one are answered before Fastify looks for it.
   app.addHook('onRequest', async (request, reply) => {
@@ -32,7 +32,7 @@ export function createService(fault: TellFault, methods: readonly string[]): Fas
 /** No such route, or not with this method. */
 function missing(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const path = request.url.split('?', 1)[0]!
-  if (!app.hasRoute({ method: 'GET', url: path })) return problem(request, reply, 'not_found')
+  if (!app.hasRoute({ method: 'GET', url: path })) return problem(request, reply, 'no-such-path')
   reply.header('Allow', app.hasRoute({ method: 'HEAD', url: path }) ? 'GET, HEAD' : 'GET')
   return problem(request, reply, 'method-not-allowed')
 }

@@ -13,11 +13,12 @@ import type { StoreAnswer } from '../stores/exchange.ts'
 import { answer, STORE_METHODS } from '../stores/routes.ts'
 import type { Store } from '../stores/service.ts'
 import { hasBody } from './body.ts'
-import { Exchange, requestIdOf } from './exchange.ts'
+import { Exchange, givenIdOf, requestIdOf } from './exchange.ts'
 import type { Limits, Share } from './limits.ts'
 import type { Metrics } from './metrics.ts'
 import { Peer } from './peer.ts'
 import { problemBody, problemHeaders } from './problems.ts'
+import { proven } from './secure-server.ts'
 
 /**
  * Ms that a refusal waits while the process is saturated. Refusing costs more than half of what serving does, and a client
@@ -51,6 +52,7 @@ export interface FrontOptions {
 
 interface Place {
   readonly store: Store
+  /** Its place among the metrics' labels. */
   readonly index: number
 }
 
@@ -59,11 +61,19 @@ type Expectation = 'nothing' | 'continue' | 'unknown'
 
 export class Front {
   readonly #options: FrontOptions
-  readonly #places: ReadonlyMap<string, Place>
+  #places: ReadonlyMap<string, Place> = new Map()
 
   constructor(options: FrontOptions) {
     this.#options = options
-    this.#places = new Map(options.stores.map((store, index) => [store.rules.path, { store, index }]))
+    this.serve(options.stores)
+  }
+
+  /** These stores from the next request on, and no other. Their metrics know them. */
+  serve(stores: readonly Store[]): void {
+    const { metrics } = this.#options
+    this.#places = new Map(
+      stores.map((store) => [store.rules.path, { store, index: metrics.storeLabelOf(store.rules.path) }]),
+    )
   }
 
   handle(req: IncomingMessage, res: ServerResponse, expects: Expectation): void {
@@ -90,7 +100,10 @@ export class Front {
   #begin(req: IncomingMessage, res: ServerResponse, peer: Peer, expects: Expectation): ProblemCode | undefined {
     const { base, limits, metrics } = this.#options
     const caller = this.#identify(req, peer)
-    if (caller === undefined) return 'not_authorized'
+    if (caller === undefined) {
+      peer.retired = true
+      return 'not_authorized'
+    }
     const { share } = peer
     if (share === undefined) {
       peer.retired = true
@@ -125,6 +138,7 @@ export class Front {
     const proof = req.headers.authorization
     if (peer.caller !== undefined && peer.proof === proof) return peer.caller
     const caller = identify(req, peer)
+    if (caller !== undefined) proven(req.socket)
     if (caller?.id !== peer.caller?.id) {
       if (peer.share !== undefined) limits.disconnect(peer.share)
       peer.share = caller === undefined ? undefined : limits.connect(caller.id)
@@ -154,6 +168,7 @@ export class Front {
       return
     }
     const { status, headers, body, outcome } = result
+    repeatId(req, headers)
     if (this.#closes(req, res, peer)) headers.push('Connection', 'close')
     res.writeHead(status, headers)
     if (body === undefined) res.end()
@@ -166,6 +181,7 @@ export class Front {
 
   #problem(req: IncomingMessage, res: ServerResponse, peer: Peer, code: ProblemCode, requestId: string): void {
     const headers = problemHeaders(code)
+    repeatId(req, headers)
     if (code === 'method-not-allowed') headers.push('Allow', STORE_METHODS)
     if (code === 'not_authorized') headers.push('WWW-Authenticate', 'Basic realm="holdfast", charset="UTF-8"')
     if (this.#closes(req, res, peer)) headers.push('Connection', 'close')
@@ -203,8 +219,15 @@ export class Front {
       peer.closed = true
       res.setHeader('Connection', 'close')
     }
+    const id = givenIdOf(req)
+    if (id !== undefined) res.setHeader('X-Request-ID', id)
     fallback(req, res)
   }
+}
+
+function repeatId(req: IncomingMessage, headers: string[]): void {
+  const id = givenIdOf(req)
+  if (id !== undefined) headers.push('X-Request-ID', id)
 }
 
 /** The target as a path. A client may send the absolute form (RFC 9112 section 3.2.2); its host is not looked at. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, afterEach, describe, it } from 'node:test'
 import { EngineStorageFull, EngineUnavailable, EngineUnconfirmed } from '@holdfast/engine'
-import { BASIC, ShakyEngine, STORES, startServer, Wire } from '../../test/store-server.ts'
+import { ShakyEngine, STORES, startServer, Wire } from '../../test/store-server.ts'
 import { MemoryEngine } from '../engines/memory/memory-engine.ts'
 
 const server = await startServer()
@@ -288,31 +288,5 @@ describe('bodies', () => {
       assert.ok(Date.now() - before < 5000, 'it is still counted')
       await new Promise((resolve) => setImmediate(resolve))
     }
-  })
-})
-
-describe('the basic listener', () => {
-  it('wants a secret for everything, and tells nothing without it', async (t) => {
-    const basic = await startServer({ basic: true, stores: STORES.slice(0, 1) })
-    t.after(() => basic.close())
-    const wire = await Wire.open(basic.port, '')
-    const wrong = `Basic ${Buffer.from('legacy:wrong').toString('base64')}`
-    for (const headers of [{}, { Authorization: wrong }, { Authorization: 'Bearer x' }]) {
-      for (const target of ['/sessions/v1/k', '/unknown', '/healthz', '/docs']) {
-        const answer = await wire.request('GET', target, headers as Record<string, string>).answer()
-        assert.equal(answer.status, 401)
-        assert.equal(answer.headers['www-authenticate'], 'Basic realm="holdfast", charset="UTF-8"')
-        assert.match(answer.body.toString(), /Kask\/errors\/not_authorized"/)
-      }
-    }
-    assert.ok(basic.audit.some(({ event, rule }) => event === 'request-refused' && rule === 'bad-secret'))
-    assert.ok(basic.audit.some(({ event, rule }) => event === 'request-refused' && rule === 'no-secret'))
-    const good = { Authorization: BASIC }
-    assert.equal((await wire.request('PUT', '/sessions/v1/k', good, 'x').answer()).status, 201)
-    assert.equal((await wire.request('GET', '/sessions/v1/k', good).answer()).body.toString(), 'x')
-    assert.equal((await wire.request('GET', '/sessions/v1/k').answer()).status, 401, 'each request proves itself')
-    assert.equal((await wire.request('GET', '/sessions/v1/k', good).answer()).status, 200)
-    assert.equal(basic.limits.connections, 1)
-    wire.destroy()
   })
 })

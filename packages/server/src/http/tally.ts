@@ -27,15 +27,25 @@ class Grid {
   }
 
   labelsOf(cell: number): Record<string, string> {
-    const found: Record<string, string> = {}
+    const digits = this.#digitsOf(cell)
+    return Object.fromEntries(this.#labels.map(([name, values], index) => [name, values[digits[index]!]!]))
+  }
+
+  /** Where a cell of this grid stands in one whose labels have more values behind the same. */
+  placeIn(larger: Grid, cell: number): number {
+    const digits = this.#digitsOf(cell)
+    return larger.#labels.reduce((place, [, values], index) => place * values.length + digits[index]!, 0)
+  }
+
+  #digitsOf(cell: number): number[] {
     let above = this.size
     let rest = cell
-    for (const [name, values] of this.#labels) {
+    return this.#labels.map(([, values]) => {
       above /= values.length
-      found[name] = values[Math.floor(rest / above)]!
+      const digit = Math.floor(rest / above)
       rest %= above
-    }
-    return found
+      return digit
+    })
   }
 }
 
@@ -51,8 +61,8 @@ export class Tally {
   readonly type = 'counter'
   readonly aggregator = 'sum'
   readonly labelNames: readonly string[]
-  readonly #grid: Grid
-  readonly #cells: Float64Array
+  #grid: Grid
+  #cells: Float64Array
 
   constructor(registry: Registry, name: string, help: string, labels: Labels) {
     this.name = name
@@ -65,6 +75,16 @@ export class Tally {
 
   add(cell: number): void {
     this.#cells[cell]!++
+  }
+
+  /** Goes over to labels with more values; those there were come first, in their order. Counts are kept. */
+  grow(labels: Labels): void {
+    const [before, counts] = [this.#grid, this.#cells]
+    this.#grid = new Grid(labels)
+    this.#cells = new Float64Array(this.#grid.size)
+    for (const [cell, value] of counts.entries()) {
+      if (value > 0) this.#cells[before.placeIn(this.#grid, cell)] = value
+    }
   }
 
   /** For prom-client. Cells that never counted are left out. */

@@ -10,6 +10,7 @@
 import { constants, createPrivateKey, type X509Certificate } from 'node:crypto'
 import { statSync } from 'node:fs'
 import type { ServerOptions } from 'node:https'
+import { createSecureContext } from 'node:tls'
 import { type Authority, fromDevelopment, readCertificates, readText, TlsRefused } from '../access/authorities.ts'
 
 /** A listener as the configuration names it; paths are absolute. */
@@ -33,8 +34,9 @@ export interface ListenerOptions {
 
 export interface ListenerTls {
   readonly options: ServerOptions
-  /** The end of the server's certificate. */
+  /** The first end in the server's chain of certificates, and when that certificate began. */
   readonly expires: Date
+  readonly begins: Date
 }
 
 /** Suites of TLS 1.3, and of TLS 1.2 those with ephemeral keys and authenticated encryption (RFC 9325, section 4.2). */
@@ -50,15 +52,19 @@ const CIPHERS = [
   'ECDHE-RSA-CHACHA20-POLY1305',
 ].join(':')
 
+/** id-kp-serverAuth: RFC 5280, section 4.2.1.12. */
+const SERVER_AUTH = '1.3.6.1.5.5.7.3.1'
+
 /** Reads and checks the files of a listener; `what` (say `listen`) opens the messages. Throws {@link TlsRefused}. */
 export function readListenerTls(what: string, listener: ListenerOptions): ListenerTls {
   const { files, authorities, handshakeTimeout, development = false } = listener
-  const [certificate] = readCertificates(what, files.certificate)
+  const chain = readCertificates(what, files.certificate)
+  const certificate = chain[0]!
   const key = readText(what, files.key)
-  checkCertificate(what, files.certificate, certificate!, development)
-  checkKey(what, files, certificate!, key)
+  checkCertificate(what, files.certificate, certificate, development)
+  checkKey(what, files, certificate, key)
   const options: ServerOptions = {
-    cert: readText(what, files.certificate),
+    cert: chain.map(String).join(''),
     key,
     minVersion: files.minVersion,
     ciphers: CIPHERS,
@@ -73,12 +79,30 @@ export function readListenerTls(what: string, listener: ListenerOptions): Listen
     // The handshake is finished so that the refusal can name the certificate; ./secure-server.ts then refuses it.
     options.rejectUnauthorized = false
   }
-  return { options, expires: certificate!.validToDate }
+  checkContext(what, files, options)
+  const first = chain.reduce((first, other) => (other.validToDate < first.validToDate ? other : first))
+  return { options, expires: first.validToDate, begins: first.validFromDate }
+}
+
+/** What TLS itself has to say of it, before anything listens with it or goes over to it. */
+function checkContext(what: string, { certificate, key }: ListenerFiles, options: ServerOptions): void {
+  try {
+    createSecureContext(options)
+  } catch (error) {
+    const { code = 'unknown' } = error as NodeJS.ErrnoException
+    throw new TlsRefused(
+      `${what}: TLS cannot use ${certificate} and ${key} (${code})`,
+      'give a whole chain of certificates, with keys that are long enough',
+    )
+  }
 }
 
 function checkCertificate(what: string, path: string, certificate: X509Certificate, development: boolean): void {
   if (certificate.validToDate.getTime() <= Date.now()) {
-    throw new TlsRefused(`${what}: ${path} expired on ${certificate.validTo}`, 'renew the certificate')
+    throw new TlsRefused(
+      `${what}: ${path} expired on ${certificate.validTo}`,
+      `renew it; one of your own authority: holdfast ca renew --ca FOLDER ${path}`,
+    )
   }
   if (certificate.validFromDate.getTime() > Date.now()) {
     throw new TlsRefused(
@@ -89,6 +113,22 @@ function checkCertificate(what: string, path: string, certificate: X509Certifica
   if (!development && fromDevelopment(certificate)) {
     throw new TlsRefused(`${what}: ${path} was made for development`, 'use a certificate of an authority of your own')
   }
+  const unfit = whyUnfit(certificate)
+  if (unfit !== undefined) {
+    const another = 'make one that is: holdfast ca issue --server dns:holdfast.example.org --out tls/server'
+    throw new TlsRefused(`${what}: ${path} ${unfit}`, another)
+  }
+}
+
+/** Why no client would take a certificate from a server, whatever it trusts. */
+export function whyUnfit({ keyUsage, subjectAltName }: X509Certificate): string | undefined {
+  if (keyUsage?.includes(SERVER_AUTH) === false) {
+    return 'is not for servers (extended key usage serverAuth is missing)'
+  }
+  if (!/(^|, )(DNS|IP Address):/.test(subjectAltName ?? '')) {
+    return 'is for no host (no DNS name or IP address in subjectAltName)'
+  }
+  return undefined
 }
 
 function checkKey(what: string, files: ListenerFiles, certificate: X509Certificate, pem: string): void {
