@@ -1,27 +1,28 @@
 /**
- * The one place where the house is put together: from a checked configuration to a running server. What opens first
- * closes last, and a start that fails half-way closes what it opened.
+ * The one place where the house is put together: from a checked configuration to a running server, and from a changed one
+ * to the same server with other certificates, grants, stores and keys. What opens first closes last, and a start that
+ * fails half-way closes what it opened. What can be swapped while it runs is one object, `live`; whoever needs something of
+ * it asks at that moment.
  */
-import { once } from 'node:events'
-import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
-import { createServer as createSecureServer, type ServerOptions } from 'node:https'
-import type { AddressInfo } from 'node:net'
-import type { Engine } from '@holdfast/engine'
-import type { FastifyInstance } from 'fastify'
+import type { IncomingMessage } from 'node:http'
+import { hostname } from 'node:os'
+import { dirname } from 'node:path'
+import { type Engine, EngineStorageFull } from '@holdfast/engine'
 import type { Logger } from 'pino'
-import { Access } from './access/access.ts'
-import { type Authority, readAuthorities } from './access/authorities.ts'
+import type { Access } from './access/access.ts'
 import { Caller } from './access/caller.ts'
 import { Audit, type Sink } from './audit/audit.ts'
 import { networkOf } from './audit/network.ts'
 import { AuditFile, standardOutput } from './audit/sinks.ts'
 import { version } from './common/version.ts'
+import { fingerprint } from './config/fingerprint.ts'
 import { ConfigError } from './config/problems.ts'
-import type { Mode } from './config/rules.ts'
+import { cautions, type Mode } from './config/rules.ts'
 import type { Config } from './config/schema.ts'
 import { EmbeddedEngine } from './engines/embedded/embedded-engine.ts'
 import { MemoryEngine } from './engines/memory/memory-engine.ts'
 import { createAdmin } from './http/admin.ts'
+import { listenAdmin } from './http/admin-listener.ts'
 import { requestIdOf } from './http/exchange.ts'
 import { Health } from './http/health.ts'
 import { InstanceMetrics } from './http/instance-metrics.ts'
@@ -30,81 +31,117 @@ import { createPublicListener, type PublicListener } from './http/listener.ts'
 import { Metrics } from './http/metrics.ts'
 import type { Peer } from './http/peer.ts'
 import { createPublic } from './http/public.ts'
-import { type ListenerTls, readListenerTls } from './http/tls.ts'
-import { type Keyset, loadKeysetFile, Records, readPassphraseFile } from './records/index.ts'
+import { Heartbeat, INSTANCES, Records } from './records/index.ts'
+import { ExpiryWarnings } from './service/expiry.ts'
+import { changesBetween, expiring, readMaterial, waitingBetween } from './service/material.ts'
+import { type Reloaded, Reloader, type Source } from './service/reloader.ts'
 import { storeSpace } from './stores/rules.ts'
 import { Store } from './stores/service.ts'
 
 export interface Running {
   /** Ports that listen, also where the configuration said 0. */
   readonly ports: { readonly public: number; readonly basic?: number; readonly admin: number }
+  /** Reads the configuration and all files anew, soon; what comes of it is told in the log, the metrics and the audit. */
+  reload(): void
   /** Stops in order: no new requests, those in flight finished within the drain time. `cause` goes into the audit. */
   close(cause: string): Promise<void>
+  /** Leaves word in the audit that a fault ends the process. Returns at once, and never throws. */
+  fell(): void
 }
 
-/** Resolves when every listener accepts. Rejects with errors made to be read, or with a fault. */
-export async function compose(config: Config, mode: Mode, log: Logger): Promise<Running> {
+/**
+ * Resolves when every listener accepts. Rejects with errors made to be read, or with a fault. Without a `source` it is
+ * never reloaded.
+ */
+export async function compose(config: Config, mode: Mode, log: Logger, source?: Source): Promise<Running> {
   await using opened = new AsyncDisposableStack()
-  const authorities = await readAuthorities(config.authorities, mode)
-  const tls = readTls(config, mode, authorities)
-  const audit = openAudit(config, opened)
-  const keyset = await loadKeyset(config)
-  const engine = opened.adopt(makeEngine(config), (engine) => engine.close())
-  checkCapabilities(config, engine)
-  const spaces = config.stores.map(storeSpace)
-  const records = await Records.open(engine, [{ room: 'stores', keyset, spaces }])
-  const stores = config.stores.map((rules, index) => {
-    return new Store(rules, records.cells(spaces[index]!.id), audit, config.timeouts)
-  })
+  const unopened = makeEngine(config, log)
+  checkCapabilities(config, unopened)
+  const { audit, reopenAudit } = openAudit(config, opened)
+  const started = config
+  const done = (outcome: 'done' | 'failed') => instance.reloaded(outcome)
+  const reloader = source && new Reloader({ source, take, log, audit, reopenAudit, done })
+  await reloader?.follow(config)
+  let live = await readMaterial(config, mode)
+  const engine = opened.adopt(unopened, (engine) => engine.close())
+  opened.defer(() => reloader?.stop())
+  if (!mode.development) for (const caution of cautions(config)) log.warn(caution)
+  const spaces = [...config.stores.map(storeSpace), INSTANCES]
+  const records = await Records.open(engine, [{ room: 'stores', keyset: live.keyset, spaces }])
+  if (records.behind !== undefined) {
+    log.warn(
+      { keyId: records.behind },
+      'the keyset is an old copy, from before this key was promoted: bring the newest',
+    )
+  }
+  const makeStores = ({ stores }: Config) =>
+    stores.map((rules) => new Store(rules, records.cells(storeSpace(rules).id), audit, config.timeouts))
+  const stores = makeStores(config)
+  const heartbeat = opened.adopt(
+    new Heartbeat({
+      records,
+      describe: () => ({ host: hostname(), pid: process.pid, version, configuration: fingerprint(live.config) }),
+      failed: (err) => {
+        // Told by the floor of free space.
+        if (!(err instanceof EngineStorageFull)) log.warn({ err }, 'the other instances cannot be told of this one')
+      },
+    }),
+    (heartbeat) => heartbeat.stop(),
+  )
+  // Before anything listens, so that no instance serves that `keys promote` does not see.
+  await heartbeat.start()
 
-  const access = new Access({ grants: config.grants, authorities, basic: config.basic })
   const health = new Health(engine)
   const limits = opened.adopt(new Limits(config.limits), (limits) => limits.stop())
-  const metrics = new Metrics({
-    stores: config.stores.map((store) => store.path),
-    callers: config.grants.flatMap((grant) => grant.callers),
-    version,
-    limits,
-  })
-  const certificates = [
-    ...Object.entries(tls).map(([listener, { expires }]) => ({ name: `listener ${listener}`, expires })),
-    ...authorities.map(({ name, expires }) => ({ name: `authority ${name}`, expires })),
-  ]
+  const metrics = new Metrics({ ...named(config), version, limits })
   const { registry } = metrics
+  const certificates = () => expiring(live)
+  const warnings = opened.adopt(new ExpiryWarnings(certificates, log), (warnings) => warnings.stop())
   const instance = await InstanceMetrics.register({ registry, engine, records, audit, certificates })
   const fault = (err: unknown, requestId: string) => log.error({ err, requestId }, 'fault in a request')
+  const guardOf = <Name extends 'public' | 'basic' | 'admin'>(listener: Name) => ({
+    listener,
+    audit,
+    handshakes: config.limits.handshakes,
+    onRefused: (rule: Parameters<InstanceMetrics['handshakeRefused']>[1]) => instance.handshakeRefused(listener, rule),
+  })
 
-  const admin = createAdmin({ health, registry, hosts: config.admin.hosts, fault })
-  const adminPort = await listenAdmin(admin, config, tls.admin, opened)
-
+  const { host, port, hosts } = config.admin
+  const admin = opened.adopt(
+    await listenAdmin(createAdmin({ health, registry, hosts, fault }), {
+      host,
+      port,
+      tls: live.tls.admin?.options,
+      guard: guardOf('admin'),
+      timeouts: config.timeouts,
+    }),
+    (admin) => admin.close(),
+  )
   const pages = await createPublic({ health, version, base: config.base, fault })
   opened.defer(() => pages.close())
-  const listeners: PublicListener[] = []
+
+  const listeners = new Map<'public' | 'basic', PublicListener>()
   opened.defer(async () => {
-    await Promise.all(listeners.map((listener) => listener.drain(config.timeouts.drain)))
+    await Promise.all(Array.from(listeners.values(), (listener) => listener.drain(config.timeouts.drain)))
   })
   /** With secrets, requests prove who sent them; with certificates, connections do. */
-  async function listen(name: 'public' | 'basic', options: ServerOptions, { port, host }: Config['listen']) {
+  async function listen(name: 'public' | 'basic', { port, host }: Config['listen']) {
     const isBasic = name === 'basic'
     const listener = createPublicListener({
-      tls: options,
-      guard: {
-        listener: name,
-        ...(!isBasic && { identify: (socket) => access.identify(socket) }),
-        audit,
-        handshakes: config.limits.handshakes,
-        onRefused: (rule) => instance.handshakeRefused(name, rule),
-      },
+      tls: live.tls[name]!.options,
+      guard: { ...guardOf(name), ...(!isBasic && { identify: (socket) => live.access.identify(socket) }) },
       front: {
         base: config.base,
         stores,
         keyLimit: config.limits.keyBytes,
         limits,
         metrics,
-        ...(isBasic && { identify: (req, peer) => identifyBasic(access, audit, req, peer) }),
+        ...(isBasic && { identify: (req, peer) => identifyBasic(live.access, audit, req, peer) }),
         fallback: (req, res) => pages.routing(req, res),
         fault,
       },
+      again: ({ socket, proof }) =>
+        isBasic ? live.access.identifyBasic(proof, socket.remoteAddress) : live.access.identify(socket),
       limits,
       metrics,
       timeouts: config.timeouts,
@@ -112,84 +149,90 @@ export async function compose(config: Config, mode: Mode, log: Logger): Promise<
       connections: config.limits.connections,
     })
     const listens = await listener.listen(port, host)
-    listeners.push(listener)
+    listeners.set(name, listener)
     return listens
   }
   const ports = {
-    public: await listen('public', tls.public.options, config.listen),
-    ...(tls.basic && config.basicListen && { basic: await listen('basic', tls.basic.options, config.basicListen) }),
-    admin: adminPort,
+    public: await listen('public', config.listen),
+    ...(config.basicListen && { basic: await listen('basic', config.basicListen) }),
+    admin: admin.port,
   }
 
+  /** All that can fail comes first; then everything is swapped, in one turn; then open connections are judged. */
+  async function take(config: Config, stopped: AbortSignal): Promise<Reloaded> {
+    const next = await readMaterial(config, mode, live, stopped)
+    checkCapabilities(config, engine)
+    const changed = changesBetween(live, next)
+    await records.adopt(next.keyset, config.stores.map(storeSpace))
+    live = next
+    metrics.know(named(config))
+    const stores = makeStores(config)
+    if (live.tls.admin !== undefined) admin.renew(live.tls.admin.options)
+    await Promise.all(Array.from(listeners, ([name, listener]) => listener.reload(next.tls[name]!.options, stores)))
+    warnings.check()
+    if (changed.includes('keyset')) await heartbeat.beat()
+    return { changed, waiting: waitingBetween(started, config) }
+  }
   limits.start()
+  if (!mode.development) warnings.start()
+  reloader?.start()
   health.started()
   audit.record({ event: 'start', version })
   const closing = opened.move()
   return {
     ports,
+    reload: () => reloader?.ask('SIGHUP'),
     async close(cause) {
       health.stopping()
       audit.record({ event: 'stop', cause })
+      void reloader?.stop()
       await closing.disposeAsync()
+    },
+    fell() {
+      audit.record({ event: 'stop', cause: 'fault' })
+      audit.flush()
     },
   }
 }
 
-/** The TLS of every listener that has any, by its name. */
-function readTls(config: Config, { development }: Mode, authorities: readonly Authority[]) {
-  const { listen, basicListen, admin, timeouts } = config
-  const common = { handshakeTimeout: timeouts.handshake, development }
-  const { certificate, key } = admin
-  return {
-    public: readListenerTls('listen', { ...common, files: listen, authorities }),
-    ...(basicListen && { basic: readListenerTls('basicListen', { ...common, files: basicListen }) }),
-    ...(certificate !== undefined &&
-      key !== undefined && {
-        admin: readListenerTls('admin', { ...common, files: { certificate, key, minVersion: 'TLSv1.3' } }),
-      }),
-  }
+/** What gets labels of its own in the metrics. */
+function named({ stores, grants }: Config) {
+  return { stores: stores.map(({ path }) => path), callers: grants.flatMap(({ callers }) => callers) }
 }
 
-/** Plain HTTP where there is no TLS, which the configuration allows on loopback alone. Resolves with the port. */
-async function listenAdmin(
-  app: FastifyInstance,
-  { admin, timeouts }: Config,
-  tls: ListenerTls | undefined,
-  opened: AsyncDisposableStack,
-): Promise<number> {
-  await app.ready()
-  opened.defer(() => app.close())
-  const serve: RequestListener = (req, res) => app.routing(req, res)
-  const options = { headersTimeout: timeouts.head, requestTimeout: timeouts.request }
-  const server =
-    tls === undefined ? createServer(options, serve) : createSecureServer({ ...options, ...tls.options }, serve)
-  server.listen(admin.port, admin.host)
-  await once(server, 'listening')
-  opened.defer(async () => {
-    server.close()
-    server.closeAllConnections()
-    await once(server, 'close')
-  })
-  return (server.address() as AddressInfo).port
-}
-
-function openAudit({ audit }: Config, opened: AsyncDisposableStack): Audit {
+function openAudit({ audit }: Config, opened: AsyncDisposableStack): { audit: Audit; reopenAudit: () => void } {
   let sink: Sink = standardOutput
+  let reopenAudit = () => {}
   if (audit.file !== undefined) {
     const file = opened.adopt(new AuditFile(audit.file), (file) => file.close())
     sink = (line) => file.write(line)
+    reopenAudit = () => file.reopen()
   }
-  return opened.adopt(new Audit(sink), (audit) => audit.flush())
+  return { audit: opened.adopt(new Audit(sink), (audit) => audit.flush()), reopenAudit }
 }
 
-async function loadKeyset({ keys }: Config): Promise<Keyset> {
-  const { file, passphraseFile } = keys.stores
-  if (passphraseFile === undefined) return loadKeysetFile(file, 'stores', 'unwrapped')
-  return loadKeysetFile(file, 'stores', { passphrase: await readPassphraseFile(passphraseFile) })
-}
+/** What each floor of free space means. */
+const FLOORS = [
+  'there is enough space again: everything is accepted',
+  'little space is left: writes are refused, logouts go on',
+  'hardly any space is left: writes and logouts are refused',
+] as const
 
-function makeEngine({ engine }: Config): Engine {
-  return engine.embedded === undefined ? new MemoryEngine() : new EmbeddedEngine(engine.embedded)
+function makeEngine({ engine: { embedded } }: Config, log: Logger): Engine {
+  const jumped = (ms: number) => {
+    log.warn(
+      { seconds: Math.round(ms / 1000) },
+      'the clock jumped ahead, or the machine slept: what has expired is removed in an hour; set the clock if it is wrong',
+    )
+  }
+  if (embedded === undefined) return new MemoryEngine({ jumped })
+  return new EmbeddedEngine({
+    ...embedded,
+    jumped,
+    floorChanged: ({ floor, free, floors }) => {
+      log.warn({ folder: dirname(embedded.file), free, floors }, FLOORS[floor])
+    },
+  })
 }
 
 /** What the engine cannot hold is an error of the configuration, told before anything is opened. */

@@ -28,6 +28,7 @@ export const FIELDS = {
   store: { kind: 'text', says: 'Name of the store.' },
   operation: { kind: 'text', says: 'What was asked for: `read`, `write` or `end`.' },
   cause: { kind: 'text', says: 'Why it happened.' },
+  changed: { kind: 'text', says: 'The kinds of what changed, never what it is.' },
   outcome: { kind: 'text', says: 'What the caller was told.' },
   keyId: { kind: 'number', says: 'Id of the sealing key that the record names.' },
   requestId: { kind: 'text', says: 'The request id, which is also in the answer and in the log.' },
@@ -63,6 +64,18 @@ export const EVENTS = {
     always: ['listener', 'rule'],
     sometimes: ['fingerprint', 'network', 'detail'],
     bounded: true,
+  },
+  'connection-ended': {
+    says: 'An open connection was closed, after the requests that were complete: its caller is nobody here any more, by what was reloaded or because its certificate ended.',
+    always: ['listener', 'caller', 'rule'],
+    sometimes: ['fingerprint', 'network'],
+    bounded: true,
+  },
+  reload: {
+    says: 'Configuration and files were read anew. `cause` is the signal, `files` if they changed, or `retry` some time after a failure; `outcome` is `done`, or `failed`: then the old ones stay in use.',
+    always: ['cause', 'outcome'],
+    sometimes: ['changed'],
+    bounded: false,
   },
   'request-refused': {
     says: 'A request was refused: 401 or 403.',

@@ -87,6 +87,11 @@ const rows = {
     detail: 'The value you requested was not found',
     kask: 'not_found',
   },
+  'no-such-path': {
+    status: 404,
+    title: 'No such path',
+    detail: 'Nothing is served at this path. For a store, compare its name and the base with holdfast.yaml.',
+  },
   'method-not-allowed': {
     status: 405,
     title: 'Method not allowed',

@@ -61,6 +61,11 @@ test('a small file is complete: defaults, units and paths are filled in', () => 
   assert.equal(config.engine.embedded?.minFree, undefined)
 })
 
+test('one port may be used on two addresses', () => {
+  const other = changed('{ certificate: tls/server.pem', '{ host: 192.0.2.1, certificate: tls/server.pem')
+  assert.equal(parse(`${other}admin: { port: 8443 }\n`).admin.port, 8443)
+})
+
 const MISTAKES: [what: string, text: string, expected: RegExp][] = [
   [
     'an unknown key',
@@ -99,7 +104,28 @@ const MISTAKES: [what: string, text: string, expected: RegExp][] = [
   ],
   ['a missing key', changed('name: internal, ', ''), /:4: authorities\[0\]\.name: missing/],
   ['not YAML', changed('stores:\n', 'stores\n'), /^holdfast\.yaml:\d+: not YAML: /],
-  ['a key twice', `${SMALL}base: /\nbase: /\n`, /^holdfast\.yaml:16: not YAML: .*unique/],
+  ['a key twice', `${SMALL}base: /\nbase: /\n`, /^holdfast\.yaml:16: base: stands twice, first on line 15: keep one$/],
+  [
+    'a list twice',
+    `${SMALL}grants:\n  - { callers: [dns:a], stores: [sessions], operations: [read] }\n`,
+    /^holdfast\.yaml:15: grants: stands twice, first on line 5: put the entries into one list$/,
+  ],
+  [
+    'a passphrase in the file',
+    changed('passphraseFile: passphrase', 'passphrase: hunter2hunter2'),
+    /:12: keys\.stores\.passphrase: a secret does not stand in this file: .* name that in passphraseFile$/,
+  ],
+  [
+    'a secret in the file',
+    `${SMALL}basic: [{ name: a, secret: hunter2 }]\n`,
+    /:15: basic\[0\]\.secret: a secret does not stand in this file: .*holdfast caller add basic:NAME/,
+  ],
+  ['a port twice', `${SMALL}admin: { port: 8443 }\n`, /:15: admin\.port: 8443 is already the port of listen$/],
+  [
+    'a port twice, on every address',
+    `${SMALL}admin: { port: 9000 }\nbasicListen: { host: '::', port: 9000, certificate: a, key: b }\nbasic: [{ name: a, secretSha256: '${'0'.repeat(64)}' }]\n`,
+    /:15: admin\.port: 9000 is already the port of basicListen$/,
+  ],
   [
     'a fraction of a port',
     `${SMALL}admin: { port: 1.5 }\n`,
@@ -169,7 +195,27 @@ const MISTAKES: [what: string, text: string, expected: RegExp][] = [
     /:13: engine: name exactly one engine, found none/,
   ],
   ['two engines', `${SMALL}  memory: {}\n`, /engine: name exactly one engine, found embedded and memory/],
-  ['no passphrase', changed(', passphraseFile: passphrase', ''), /:12: keys\.stores\.passphraseFile: missing/],
+  ['no passphrase', changed(', passphraseFile: passphrase', ''), /:12: keys\.stores: no passphrase.* one of/],
+  [
+    'a passphrase from two places',
+    changed('passphraseFile: passphrase', 'passphraseFile: a, passphraseCredential: b'),
+    /:12: keys\.stores: .* one place, found passphraseFile and passphraseCredential/,
+  ],
+  [
+    'a credential that is a path',
+    changed('passphraseFile: passphrase', 'passphraseCredential: ../passphrase'),
+    /:12: keys\.stores\.passphraseCredential: expected a file name/,
+  ],
+  [
+    'a command that a shell would have to find',
+    changed('passphraseFile: passphrase', 'passphraseCommand: [cat, passphrase]'),
+    /:12: keys\.stores\.passphraseCommand\[0\]: .* absolute path/,
+  ],
+  [
+    'a command without words',
+    changed('passphraseFile: passphrase', 'passphraseCommand: []'),
+    /:12: keys\.stores\.passphraseCommand: expected at least one/,
+  ],
   [
     'floors upside down',
     changed('db/holdfast.sqlite', 'db, minFree: { writes: 1MiB, ends: 2MiB }'),
@@ -186,6 +232,11 @@ for (const [what, text, expected] of MISTAKES) {
     )
   })
 }
+
+test('of what is not YAML the first fault is told, and not what follows from it', () => {
+  const tab = changed('  - path: sessions\n    ttl: 1h', '  - path: sessions\n\tttl: 1h\n    final: true')
+  assert.deepEqual(problems(tab), ['holdfast.yaml:11: not YAML: Tabs are not allowed as indentation'])
+})
 
 test('two listeners on one address and port are refused', () => {
   const text = `${SMALL}admin: { host: 127.0.0.1, port: 9 }\n`.replace(

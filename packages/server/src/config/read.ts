@@ -17,8 +17,17 @@ export interface Reading {
   /** Of the schema's static type if `problems` is empty. */
   readonly value: unknown
   readonly problems: string[]
+  /** `file:line` of the key or of what holds it. */
+  place(key: string): string
   /** `file:line: key: message`, with the line of the key or of what holds it. */
   told(key: string, message: string): string
+}
+
+/** What looks like the name of a secret, and what the place where it was written takes instead. */
+const SECRET = /^(pass|passphrase|password|secret|token|key)$/i
+const INSTEAD: Readonly<Record<string, string>> = {
+  passphraseFile: 'put it into a file of its own and name that in passphraseFile',
+  secretSha256: 'secretSha256 takes its SHA-256; `holdfast caller add basic:NAME` makes both',
 }
 
 type Maybe = Node | null | undefined
@@ -26,16 +35,22 @@ type Maybe = Node | null | undefined
 /** `name` stands for the file in messages; `folder` is where relative paths begin. */
 export function readYaml(text: string, schema: Field, name: string, folder: string): Reading {
   const counter = new LineCounter()
-  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false, stringKeys: true })
+  const document = parseDocument(text, {
+    lineCounter: counter,
+    prettyErrors: false,
+    stringKeys: true,
+    uniqueKeys: false,
+  })
   const lines = new Map<string, number>()
   const problems: string[] = []
 
-  function told(key: string, message: string): string {
+  function place(key: string): string {
     let holder = key
     while (holder !== '' && !lines.has(holder)) holder = holder.replace(/(\.|^)[^.[\]]*$|\[\d+\]$/, '')
     const line = lines.get(holder)
-    return `${name}${line === undefined ? '' : `:${line}`}: ${key === '' ? '' : `${key}: `}${message}`
+    return `${name}${line === undefined ? '' : `:${line}`}`
   }
+  const told = (key: string, message: string) => `${place(key)}: ${key === '' ? '' : `${key}: `}${message}`
   const wrong = (key: string, message: string): undefined => void problems.push(told(key, message))
 
   function read(field: Field, given: Maybe, key: string): unknown {
@@ -55,12 +70,13 @@ export function readYaml(text: string, schema: Field, name: string, folder: stri
     for (const pair of empty ? [] : (node as { items: { key: unknown; value: unknown }[] }).items) {
       const scalar = pair.key as { value: string; range?: [number, number, number] }
       const inner = key === '' ? scalar.value : `${key}.${scalar.value}`
+      const first = given.has(scalar.value) ? lines.get(inner) : undefined
       if (scalar.range) lines.set(inner, counter.linePos(scalar.range[0]).line)
-      if (Object.hasOwn(known, scalar.value)) given.set(scalar.value, pair.value as Maybe)
-      else {
-        const meant = closest(scalar.value, Object.keys(known))
-        wrong(inner, `unknown key${meant ? `; did you mean ${meant}?` : `; known: ${Object.keys(known).join(', ')}`}`)
-      }
+      if (first !== undefined) {
+        const one = known[scalar.value]!.type === 'array' ? 'put the entries into one list' : 'keep one'
+        wrong(inner, `stands twice, first on line ${first}: ${one}`)
+      } else if (Object.hasOwn(known, scalar.value)) given.set(scalar.value, pair.value as Maybe)
+      else wrong(inner, unknown(scalar.value, Object.keys(known)))
     }
     const result: Record<string, unknown> = {}
     for (const [name, inner] of Object.entries(known)) {
@@ -108,11 +124,19 @@ export function readYaml(text: string, schema: Field, name: string, folder: stri
     return field.file === true ? resolve(folder, string) : string
   }
 
-  for (const fault of document.errors) {
+  // What follows from the first fault is no news.
+  for (const fault of document.errors.slice(0, 1)) {
     problems.push(`${name}:${counter.linePos(fault.pos[0]).line}: not YAML: ${fault.message}`)
   }
   const value = problems.length > 0 ? undefined : read(schema, document.contents, '')
-  return { value, problems, told }
+  return { value, problems, place, told }
+}
+
+function unknown(key: string, known: readonly string[]): string {
+  const place = SECRET.test(key) ? known.find((name) => Object.hasOwn(INSTEAD, name)) : undefined
+  if (place !== undefined) return `a secret does not stand in this file: ${INSTEAD[place]}`
+  const meant = closest(key, known)
+  return `unknown key${meant ? `; did you mean ${meant}?` : `; known: ${known.join(', ')}`}`
 }
 
 /** What a field takes, in words. */

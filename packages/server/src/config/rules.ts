@@ -21,6 +21,16 @@ const RESERVED = ['api', 'docs', 'healthz']
 export const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'))
 
+/** What may be as it is, and should not: one text each. */
+export function cautions({ authorities }: Config): string[] {
+  return authorities.flatMap(({ name, crl }) => {
+    if (crl !== undefined) return []
+    return [
+      `authority ${name}: no revocation list, so a revoked certificate is good until its end; add crl: tls/ca.crl`,
+    ]
+  })
+}
+
 /** Calls `tell` once for each problem. */
 export function checkRules(config: Config, mode: Mode, tell: Tell): void {
   listeners(config, tell)
@@ -41,13 +51,19 @@ function listeners({ listen, basicListen, basic, admin }: Config, tell: Tell): v
   if (!isLoopback(admin.host) && admin.certificate === undefined) {
     tell('admin.host', `${admin.host} is not loopback: plain HTTP stays on loopback, so give certificate and key too`)
   }
-  const places = new Map<string, string>()
+  const before: [key: string, listener: Config['admin' | 'listen']][] = []
   for (const [key, listener] of Object.entries({ listen, basicListen, admin })) {
     if (listener === undefined || listener.port === 0) continue
-    const place = `${listener.host}:${listener.port}`
-    if (places.has(place)) tell(`${key}.port`, `${listener.port} is already the port of ${places.get(place)}`)
-    places.set(place, key)
+    const met = before.find(([, other]) => other.port === listener.port && meet(other.host, listener.host))
+    if (met !== undefined) tell(`${key}.port`, `${listener.port} is already the port of ${met[0]}`)
+    before.push([key, listener])
   }
+}
+
+/** Two addresses of which a port is one and the same. */
+function meet(a: string, b: string): boolean {
+  const [one, other] = [a, b].map((host) => (host === 'localhost' ? '127.0.0.1' : host))
+  return one === other || [one, other].some((host) => host === '0.0.0.0' || host === '::')
 }
 
 function authorities({ authorities }: Config, tell: Tell): void {
@@ -135,8 +151,19 @@ function storage({ engine, keys }: Config, { development }: Mode, tell: Tell): v
   if (floors !== undefined && floors.ends > floors.writes) {
     tell('engine.embedded.minFree.ends', 'is above the floor for writes: a logout must still work when writes do not')
   }
-  if (keys.stores.passphraseFile === undefined && !development) {
-    tell('keys.stores.passphraseFile', 'missing: a keyset without a passphrase is for development mode only')
+  passphrase(keys, development, tell)
+}
+
+const SOURCES = ['passphraseFile', 'passphraseCredential', 'passphraseCommand'] as const
+
+function passphrase({ stores }: Config['keys'], development: boolean, tell: Tell): void {
+  const given = SOURCES.filter((name) => stores[name] !== undefined)
+  if (given.length === 0 && !development) {
+    tell('keys.stores', `no passphrase, which is for development mode only: give one of ${SOURCES.join(', ')}`)
+  }
+  if (given.length > 1) tell('keys.stores', `the passphrase comes from one place, found ${given.join(' and ')}`)
+  if (stores.passphraseCommand?.[0]?.startsWith('/') === false) {
+    tell('keys.stores.passphraseCommand[0]', 'no shell looks for the program: give its absolute path')
   }
 }
 

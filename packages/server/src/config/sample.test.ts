@@ -17,7 +17,13 @@ test('the commented configuration is a valid one', () => {
 
 test('so it is with every setting switched on', () => {
   const all = sample.replace(/^( *)#(?! |$)/gm, '$1')
-  const config = parseConfig(all, FROM)
+  const sources = ['passphraseFile', 'passphraseCredential', 'passphraseCommand'] as const
+  for (const source of sources) {
+    const others = sources.filter((name) => name !== source).join('|')
+    const { keys } = parseConfig(all.replace(new RegExp(`^ *(${others}):.*\n`, 'gm'), ''), FROM)
+    assert.deepEqual(Object.keys(keys.stores), ['file', source])
+  }
+  const config = parseConfig(all.replace(/^ *passphrase(Credential|Command):.*\n/gm, ''), FROM)
   assert.equal(config.basicListen?.port, 8445)
   assert.equal(config.basic[0]?.name, 'legacy-wiki')
   assert.equal(config.engine.embedded?.minFree?.ends, 256 * 2 ** 20)

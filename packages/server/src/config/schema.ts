@@ -64,8 +64,10 @@ const Authority = Type.Object(
     certificate: file({ description: "The authority's certificate, PEM.", sample: 'tls/ca.pem' }),
     crl: Type.Optional(
       file({
-        description: 'Its list of revoked certificates, PEM. Either every authority has one or none has.',
+        description:
+          'Its list of revoked certificates, PEM; without one a revoked certificate is good until its end. Either every authority has one or none has.',
         sample: 'tls/ca.crl',
+        shown: true,
       }),
     ),
     vouchesFor: Type.Array(
@@ -180,20 +182,41 @@ const Keys = Type.Object(
         }),
         passphraseFile: Type.Optional(
           file({
-            description: 'File with the passphrase that wraps it. Required, except in development mode.',
+            description: 'File with the passphrase that wraps it, for its owner alone.',
             sample: 'passphrase',
             shown: true,
           }),
         ),
+        passphraseCredential: Type.Optional(
+          text({
+            description: 'Or: name of a systemd credential with the passphrase, a file in $CREDENTIALS_DIRECTORY.',
+            pattern: '^[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}$',
+            form: 'a file name of A-Z, a-z, 0-9, ., _ and -',
+            sample: 'holdfast-passphrase',
+          }),
+        ),
+        passphraseCommand: Type.Optional(
+          Type.Array(text({ description: 'The absolute path of a program, then its arguments.' }), {
+            description: 'Or: a command that prints the passphrase, run without a shell, for at most 30 s.',
+            minItems: 1,
+            sample: ['/usr/local/bin/unwrap-passphrase', '/etc/holdfast/passphrase.blob'],
+          }),
+        ),
       },
-      { description: 'The keyset that seals every store.' },
+      {
+        description:
+          'The keyset that seals every store, and exactly one place from which the passphrase that wraps it comes.',
+      },
     ),
   },
   { description: 'Keysets. Without them nothing that is stored can be read again, by anybody.' },
 )
 
-const floor = (what: string, fallback: string) =>
-  size({ description: `Free space below which ${what} are refused.`, from: '0', to: '1048576GiB', default: fallback })
+const floor = (what: string, share: string, fallback: string) =>
+  size({
+    description: `Free space below which ${what} are refused. Without \`minFree\`: at most ${share} of the disk.`,
+    ...{ from: '0', to: '1048576GiB', default: fallback },
+  })
 
 const Engine = Type.Object(
   {
@@ -203,8 +226,11 @@ const Engine = Type.Object(
           file: file({ description: 'The database file; its folder must exist.', sample: 'db/holdfast.sqlite' }),
           minFree: Type.Optional(
             Type.Object(
-              { writes: floor('writes', '1GiB'), ends: floor('ends, too,', '256MiB') },
-              { description: 'Free-space floors. Absent: 5 % of the disk or 1GiB, and 1 % or 256MiB.' },
+              { writes: floor('writes', '5 %', '1GiB'), ends: floor('ends, too,', '1 %', '256MiB') },
+              {
+                description:
+                  'Free-space floors. Absent: the smaller of 1GiB and 5 % of the disk, and of 256MiB and 1 %.',
+              },
             ),
           ),
         },
@@ -246,14 +272,25 @@ const Limits = Type.Object(
       minimum: 1,
       maximum: 1_000_000,
     }),
-    bodyBytes: size({ description: 'Bodies in flight, in all.', default: '256MiB', from: '1KiB', to: '64GiB' }),
+    bodyBytes: size({
+      description: 'Bodies in flight, in all: each by its declared length, or by its buffer, which grows by doubling.',
+      default: '256MiB',
+      from: '1KiB',
+      to: '64GiB',
+    }),
     bodyBytesPerCaller: size({
       description: 'Bodies in flight of one caller.',
       default: '128MiB',
       from: '1KiB',
       to: '64GiB',
     }),
-    handshakes: count({ description: 'TLS handshakes in progress.', default: 64, minimum: 1, maximum: 65_536 }),
+    handshakes: count({
+      description:
+        'TLS handshakes in progress and, where callers have secrets, connections on which none came yet; one address may hold half of them.',
+      default: 512,
+      minimum: 1,
+      maximum: 65_536,
+    }),
   },
   { description: 'Bounds. Past those in flight the answer is 503 `overloaded` at once, never a wait.', default: {} },
 )
