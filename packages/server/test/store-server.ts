@@ -155,6 +155,8 @@ export interface TestServerOptions {
   readonly stores?: readonly StoreRules[]
   /** Callers prove themselves by a secret with each request. */
   readonly basic?: boolean
+  /** Connections that nobody has proven to be theirs, at most. */
+  readonly handshakes?: number
   readonly base?: string
   readonly engine?: ShakyEngine
 }
@@ -195,7 +197,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
       listener: basic ? 'basic' : 'public',
       ...(basic ? {} : { identify: (socket: TLSSocket) => access.identify(socket) }),
       audit,
-      handshakes: 64,
+      handshakes: options.handshakes ?? 64,
     },
     front: {
       base,
@@ -214,6 +216,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
         },
       }),
     },
+    again: ({ socket, proof }) => (basic ? access.identifyBasic(proof, socket.remoteAddress) : access.identify(socket)),
     limits,
     metrics,
     timeouts: { ...TIMEOUTS, ...options.timeouts },
@@ -261,8 +264,8 @@ export class Wire {
     })
   }
 
-  static async open(port: number, name = 'all'): Promise<Wire> {
-    const socket = connect({ port, host: '127.0.0.1', ...identity(name) })
+  static async open(port: number, name = 'all', from: { localAddress?: string } = {}): Promise<Wire> {
+    const socket = connect({ port, host: '127.0.0.1', ...identity(name), ...from })
     socket.setNoDelay(true)
     await once(socket, 'secureConnect')
     return new Wire(socket)

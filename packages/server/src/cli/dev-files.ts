@@ -1,6 +1,7 @@
 /**
  * What `holdfast dev` needs on disk, made on the first start and used again later: `keys/` (a keyset that nothing
- * protects), `tls/` (an authority, a server certificate for this machine alone, a client certificate) and `db/`.
+ * protects), `tls/` (an authority, a server certificate for this machine alone, a client certificate) and `db/`. A new
+ * folder tells git to ignore it.
  *
  * Each of the three is there as a whole or not at all: `tls/` is made beside its place and moved. The authority's key is
  * not kept: nobody can issue further certificates from what lies there. The authority's name tells a production server
@@ -22,7 +23,9 @@ const KEYS = ['server-key.pem', 'client-key.pem']
 /** Makes what is missing in `folder`; tells what it made, one line each. */
 export async function prepare(folder: string): Promise<string[]> {
   const made: string[] = []
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  // A folder that was there may hold other things, too.
+  if (mkdirSync(folder, { recursive: true, mode: 0o700 }) !== undefined)
+    writeFileSync(join(folder, '.gitignore'), '*\n')
   for (const name of ['keys', 'db']) mkdirSync(join(folder, name), { recursive: true, mode: 0o700 })
   const keyset = join(folder, 'keys', 'stores.json')
   if (!existsSync(keyset)) {

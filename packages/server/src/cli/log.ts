@@ -5,8 +5,8 @@
 import { type Logger, pino } from 'pino'
 import { withoutSecrets } from './exit.ts'
 
-/** Standard output may be closed early (`holdfast dev | head`); that must not stop the server. */
-process.stdout.on('error', () => {})
+/** Whatever becomes of standard output, it must not stop the server. */
+process.stdout.removeAllListeners('error').on('error', () => {})
 
 const writeOut = (line: string): void => {
   process.stdout.write(line)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
-import { inDays, issue, makeAuthority } from './pki.ts'
+import { inDays, issue, lasting, makeAuthority } from './pki.ts'
 
 test('what is issued verifies, says what was ordered, and belongs to its key', async () => {
   const notAfter = inDays(30)
@@ -25,4 +25,29 @@ test('what is issued verifies, says what was ordered, and belongs to its key', a
   assert.equal(leaf!.serialNumber.toLowerCase(), serial.toLowerCase())
   assert.equal(leaf!.validToDate.getTime(), Math.floor(notAfter.getTime() / 1000) * 1000)
   assert.ok(leaf!.validFromDate.getTime() < Date.now(), 'a clock a little behind accepts it')
+})
+
+test('serial numbers are positive and of one length, whoever writes them', async () => {
+  const authority = await makeAuthority('own', { notAfter: inDays(1) })
+  for (let n = 0; n < 12; n++) {
+    const { certificate, serial } = await issue({
+      authority,
+      name: 'a',
+      dns: ['a'],
+      usages: ['client'],
+      notAfter: inDays(1),
+    })
+    assert.match(serial, /^[4-7][0-9a-f]{31}$/i)
+    assert.equal(new X509Certificate(certificate).serialNumber.toLowerCase(), serial.toLowerCase())
+  }
+})
+
+test('of equal days each lasts equally long, at whatever moment it is made', (t) => {
+  t.mock.timers.enable({ apis: ['Date'], now: 1_000_000_000_999 })
+  const lives = [0, 1, 500].map((ms) => {
+    t.mock.timers.tick(ms)
+    const { notBefore, notAfter } = lasting(40)
+    return Math.floor(notAfter.getTime() / 1000) - Math.floor(notBefore.getTime() / 1000)
+  })
+  assert.deepEqual(new Set(lives), new Set([40 * 86_400 + 60]))
 })

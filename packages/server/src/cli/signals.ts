@@ -1,15 +1,24 @@
 /**
  * From signals to an orderly end. SIGTERM and SIGINT stop the server: listeners close at once, requests in flight are
  * finished within the drain time, exit code 0. A terminal sends Ctrl-C to the whole group and npm passes it on, so
- * repeats within a second are the same wish; a later one is impatience and ends the process at once with 1.
+ * repeats within a second are the same wish; a later one is impatience and ends the process at once with 1. SIGHUP reloads.
  */
 import type { Logger } from 'pino'
 import { EXIT } from './exit.ts'
 
 const SAME_WISH_MS = 1000
 
-/** Resolves with the exit code once the server has stopped. `stop` may be called once. */
-export function untilStopped(log: Logger, stop: (cause: string) => Promise<void>): Promise<number> {
+interface Handlers {
+  /** Is called once. */
+  readonly stop: (cause: string) => Promise<void>
+  /** Absent: a hang-up ends the process, as it does where nobody handles it. */
+  readonly reload?: () => void
+  /** A fault ends the process now: what can still be recorded is recorded here, without waiting. */
+  readonly fell: () => void
+}
+
+/** Resolves with the exit code once the server has stopped. */
+export function untilStopped(log: Logger, { stop, reload, fell }: Handlers): Promise<number> {
   return new Promise((done) => {
     let askedAt = 0
     const ask = (signal: NodeJS.Signals) => {
@@ -34,8 +43,10 @@ export function untilStopped(log: Logger, stop: (cause: string) => Promise<void>
     }
     process.on('SIGTERM', ask)
     process.on('SIGINT', ask)
+    if (reload !== undefined) process.on('SIGHUP', reload)
     const fault = (err: unknown) => {
       log.fatal({ err: err instanceof Error ? err : new Error(typeof err) }, 'unexpected fault')
+      fell()
       process.exit(EXIT.fault)
     }
     process.on('uncaughtException', fault)
