@@ -115,11 +115,12 @@ export interface Holdfast extends Server {
   readonly basicPort: number
 }
 
-export async function serve(instance: Instance): Promise<Holdfast> {
+export async function serve(instance: Instance, core?: number): Promise<Holdfast> {
   const server = await startServer(
     process.execPath,
     [MAIN, 'serve', '--config', instance.config],
     /^\{.*"msg":"ready".*\}$/,
+    core,
   )
   const { ports } = JSON.parse(server.ready[0])
   return { ...server, port: ports.public, basicPort: ports.basic }

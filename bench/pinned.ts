@@ -7,8 +7,8 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 
-const SERVER_CORE = 0
-const LOAD_CORE = 1
+export const SERVER_CORE = 0
+export const LOAD_CORE = 1
 
 /** How long a server may take to say that it is ready; opening a million records must fit. */
 const START_MS = 30_000
@@ -35,9 +35,14 @@ function spawnOn(
   return child
 }
 
-/** Starts `command` on the servers' core. */
-export async function startServer(command: string, args: readonly string[], ready: RegExp): Promise<Server> {
-  const child = spawnOn(SERVER_CORE, command, args)
+/** Starts `command`, on the servers' core unless another is named. */
+export async function startServer(
+  command: string,
+  args: readonly string[],
+  ready: RegExp,
+  core = SERVER_CORE,
+): Promise<Server> {
+  const child = spawnOn(core, command, args)
   const tail: string[] = []
   const { promise, resolve, reject } = Promise.withResolvers<RegExpExecArray>()
   for (const stream of [child.stdout, child.stderr]) {
@@ -71,9 +76,9 @@ async function stop(child: ChildProcess): Promise<void> {
   clearTimeout(timer)
 }
 
-/** Runs `command` on the load generators' core to its end, and returns what it printed on standard output. */
-export async function runLoad(command: string, args: readonly string[]): Promise<string> {
-  const child = spawnOn(LOAD_CORE, command, args)
+/** Runs `command` to its end, on the loads' core unless another is named, and returns what it printed on standard output. */
+export async function runLoad(command: string, args: readonly string[], core = LOAD_CORE): Promise<string> {
+  const child = spawnOn(core, command, args)
   let output = ''
   let errors = ''
   child.stdout.setEncoding('utf8').on('data', (text) => {

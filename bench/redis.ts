@@ -30,7 +30,7 @@ async function freePort(): Promise<number> {
 }
 
 /** Starts a filled redis-server, or tells why there is none. */
-export async function startRedis(certificate: string, key: string): Promise<Redis | string> {
+export async function startRedis(certificate: string, key: string, core?: number): Promise<Redis | string> {
   const version = /v=(\S+)/.exec(spawnSync('redis-server', ['--version'], { encoding: 'utf8' }).stdout ?? '')?.[1]
   if (version === undefined) return 'redis-server is not installed'
   if (spawnSync('redis-benchmark', ['--version']).status !== 0) return 'redis-benchmark is not installed'
@@ -43,6 +43,7 @@ export async function startRedis(certificate: string, key: string): Promise<Redi
       ...['--tls-auth-clients', 'no', '--tls-protocols', 'TLSv1.3', '--tls-session-caching', 'no'],
     ],
     /Ready to accept connections/,
+    core,
   )
   await fill(port)
   return { ...server, port, version }

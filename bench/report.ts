@@ -40,14 +40,15 @@ export interface Results {
   readonly sizes: readonly Size[]
 }
 
-const whole = (value: number) => Math.round(value).toLocaleString('en-US')
-const figure = (value: number) => value.toPrecision(3)
-const spread = (value: Ratio) => `${value.median.toFixed(2)} (${value.least.toFixed(2)}-${value.greatest.toFixed(2)})`
+export const whole = (value: number) => Math.round(value).toLocaleString('en-US')
+export const figure = (value: number) => value.toPrecision(3)
+export const spread = (value: Ratio) =>
+  `${value.median.toFixed(2)} (${value.least.toFixed(2)}-${value.greatest.toFixed(2)})`
 /** Refused in all rounds. */
 const total = (rounds: readonly { refused: number }[]) => rounds.reduce((sum, { refused }) => sum + refused, 0)
 const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const align = head.map((_, column) => (column === 0 ? '---' : '---:'))
   return [head, align, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 }
@@ -106,7 +107,7 @@ function openLoopTable([base, ...others]: readonly Runs<LoaderResult>[]): string
   return table(head, [base!, ...others].map(row))
 }
 
-function barTable(bars: readonly Bar[]): string {
+export function barTable(bars: readonly Bar[]): string {
   return table(
     ['Ratio', 'measured (least-greatest)', 'bar', ''],
     bars.map(({ what, measured, bound, met }) => [
@@ -141,6 +142,12 @@ function sizeTable(sizes: readonly Size[]): string {
   )
 }
 
+/** Says whether the machine was ours. */
+export function othersLine(others: number): string {
+  const verdict = others > QUIET ? ': too many, so trust nothing but CPU per request at saturation' : ''
+  return `- Other programs kept ${others.toFixed(2)} cores busy meanwhile${verdict}`
+}
+
 export function report(results: Results): string {
   const { saturation, openLoop } = results
   return `# Bench results
@@ -148,7 +155,7 @@ export function report(results: Results): string {
 Made by \`npm run bench\`${results.quick ? ' -- --quick: short rounds and a smaller large database, for a first look; its figures are no verdict' : ''}. The machine:
 
 ${results.machine.map((line) => `- ${line}`).join('\n')}
-- Other programs kept ${results.others.toFixed(2)} cores busy meanwhile${results.others > QUIET ? ': too many, so trust nothing but CPU per request at saturation' : ''}
+${othersLine(results.others)}
 
 Read the ratios, not the absolute figures: machines of one kind differ five times over. The yardstick is node:https with
 default options answering a constant ${whole(VALUE_BYTES)} bytes. Servers run on core 0, the load on core 1, all over loopback,
