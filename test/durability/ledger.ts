@@ -5,6 +5,7 @@
  * It must see every operation on its keys. A server is named by any object; what it left unanswered may have happened
  * until `died` says that it is dead.
  */
+import { setImmediate } from 'node:timers/promises'
 import type { Random } from '../fuzz/random.ts'
 import { type Report, type StoreClient, Tags } from './client.ts'
 import { type Action, describeHistory, type Operation, type Outcome, possibleAfter, type State } from './history.ts'
@@ -70,7 +71,11 @@ export class Ledger {
   async tryOne(random: Random, client: StoreClient, server: object, write: number): Promise<boolean> {
     const key = random.pick(this.#busy)
     const action = choose(random, key, write)
-    if (key.operations.length + key.unanswered.length >= BUSY) return true
+    if (key.operations.length + key.unanswered.length >= BUSY) {
+      // All keys may be busy: timers and answers must get their turn, or the load would never end.
+      await setImmediate()
+      return true
+    }
     return (await this.#run(client, server, key, action)) !== 'unknown'
   }
 

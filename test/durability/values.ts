@@ -6,15 +6,18 @@ import { createHash } from 'node:crypto'
 import { Random } from '../fuzz/random.ts'
 
 const HEAD = 8
-/** Around one page of the database, around the usual session, and large enough to need many pages. */
-const SIZES = [8, 9, 40, 300, 1500, 1500, 1500, 4000, 4096, 4200, 20_000, 150_000] as const
+/**
+ * Around one page of the database, around the usual session, and large enough to need many pages. None is the number alone:
+ * changed, it would be another write's.
+ */
+const SIZES = [16, 17, 40, 300, 1500, 1500, 1500, 4000, 4096, 4200, 20_000, 150_000] as const
 
 /** The value of a write, by its number, 0 to 2^48. */
 export function valueFor(write: number): Buffer {
   const size = new Random(write).pick(SIZES)
   const head = Buffer.alloc(HEAD)
   head.writeUIntBE(write, 2, 6)
-  const body = createHash('shake256', { outputLength: size - HEAD || 1 })
+  const body = createHash('shake256', { outputLength: size - HEAD })
     .update(head)
     .digest()
   return Buffer.concat([head, body], size)

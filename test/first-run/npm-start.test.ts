@@ -1,6 +1,6 @@
 /**
- * What a newcomer does: `npm start` in a copy of the tree, then the printed lines pasted into a shell. Real npm, real
- * shell, real curl.
+ * What a newcomer does: `npm start` in a copy of the tree, then the printed lines, and those of the README, pasted into a
+ * shell. Real npm, real shells, real curl.
  */
 import assert from 'node:assert/strict'
 import { execFile, spawnSync } from 'node:child_process'
@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
+import { blocksOf } from '../support/guide.ts'
 import { Program, ROOT } from '../support/process.ts'
 
 const missing = ['npm', 'curl'].find((tool) => spawnSync(tool, ['--version']).status !== 0)
@@ -57,6 +58,21 @@ describe('npm start', { skip }, () => {
   test('says loudly that it is for development', () => {
     assert.match(program.stdout, /DEVELOPMENT MODE: not for real sessions/)
     assert.match(program.stdout, /keyset is not protected/)
+    // What it logs stands before what it tells a person, not in the middle.
+    const spoken = program.stdout.slice(program.stdout.indexOf('DEVELOPMENT MODE'))
+    assert.doesNotMatch(spoken, /"audit":true/)
+    assert.equal(program.audit().length, 1)
+  })
+
+  test('it names the pages that describe it, which the certificate opens', async () => {
+    const url = /https:\/\/localhost:\d+\/docs\b/.exec(program.stdout)![0]
+    const read = printedLines(program)[1]!.replace(/https:\S+$/, url)
+    assert.equal((await paste(read)).status, 200)
+  })
+
+  test('it lets a session be asked for that lives as long as the guides want', async () => {
+    const put = printedLines(program)[0]!.replace(/[0-9a-f]{32}$/, 'for-a-month')
+    assert.equal((await paste(put.replace('--data-binary', "-H 'Holdfast-TTL: 2592000' --data-binary"))).status, 201)
   })
 
   test('its lines, pasted into a shell, give 201, 200 with the same bytes, 204 and 404', async () => {
@@ -72,6 +88,25 @@ describe('npm start', { skip }, () => {
     assert.equal((await paste(lines[3]!)).status, 404)
     assert.equal((await paste(lines[0]!)).status, 409, 'the next thing to try')
   })
+
+  for (const shell of ['sh', 'zsh']) {
+    const none = spawnSync(shell, ['-c', ':']).status === 0 ? false : `no ${shell}`
+    test(`the lines of the README, pasted into ${shell}, are answered as it says`, { skip: none }, async () => {
+      const blocks = blocksOf(join(ROOT, 'README.md'))
+      const script = blocks.find(({ body }) => body.includes('curl '))!.body
+      const shown = blocks.find(({ language }) => language === 'http')!.body
+      const port = /^.*Ready on https:.*:(\d+)/m.exec(program.stdout)![1]!
+      const options = { cwd: folder }
+      const { stdout } = await promisify(execFile)(shell, ['-c', script.replaceAll('8443', port)], options)
+      const left = stdout.replace(/^(Date|Connection|Keep-Alive|X-Content-Type-Options): .*\r\n/gm, '')
+      const plain = (text: string) =>
+        text
+          .replaceAll('\r', '')
+          .replace(/^ETag: "[\w-]{22}"/gm, 'ETag')
+          .replace(/[0-9a-f-]{36}/g, 'UUID')
+      assert.equal(plain(left), plain(shown))
+    })
+  }
 
   test('what it made is for its owner alone', () => {
     const data = join(folder, '.holdfast')

@@ -21,10 +21,12 @@ export class Field {
   readonly site: Site
   readonly server: Server
   readonly target: Target
+  readonly monitor: Monitor
 
-  private constructor(site: Site, server: Server) {
+  private constructor(site: Site, server: Server, monitor: Monitor) {
     this.site = site
     this.server = server
+    this.monitor = monitor
     this.target = {
       authority: `localhost:${server.ports.public}`,
       stores: { final: 'sessions', reusable: 'echoseen', large: 'large' },
@@ -42,12 +44,8 @@ export class Field {
       draft.grants.push({ callers: ['spiffe://example.org/reader'], stores: ['witnessed'], operations: everything })
       draft.timeouts = { handshake: '3s', head: '2s', request: '4s', keepAlive: '1m' }
     })
-    return new Field(site, await site.start({ NODE_OPTIONS: INSPECTABLE }))
-  }
-
-  monitor(): Monitor {
-    const { child, stderr } = this.server.program
-    return new Monitor(child.pid!, stderr)
+    const server = await site.start({ NODE_OPTIONS: INSPECTABLE })
+    return new Field(site, server, await Monitor.attach(server.program))
   }
 
   /** Where attackers knock, as a caller who may do everything to the stores under attack. */

@@ -28,7 +28,7 @@ describe('connections that are reset right after their handshake', () => {
   let quiet: number
   before(async () => {
     field = await Field.make()
-    quiet = field.monitor().sockets
+    quiet = field.monitor.sockets
   })
   after(() => field.close())
 
@@ -50,8 +50,8 @@ describe('connections that are reset right after their handshake', () => {
   }
 
   it('are let go', async () => {
-    await field.monitor().calm(quiet, PATIENCE_MS)
-    assert.equal(field.monitor().sockets, quiet)
+    await field.monitor.calm(quiet, PATIENCE_MS)
+    assert.equal(field.monitor.sockets, quiet)
     const { body } = await field.server.admin('/metrics')
     assert.equal(/^holdfast_connections .*$/m.exec(body)?.[0], 'holdfast_connections 0')
   })

@@ -4,7 +4,9 @@
  * malloc gives back what it may need again; live memory says it to the megabyte.
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Program } from '../support/process.ts'
 
 export interface Vitals {
   /** MiB in use after a full collection, on the heap and outside it. */
@@ -18,8 +20,8 @@ export interface Vitals {
   readonly handles: Readonly<Record<string, number>>
 }
 
-/** Options for Node under which {@link attach} finds the inspector. */
-export const INSPECTABLE = '--inspect=127.0.0.1:0'
+/** Options for Node under which {@link Monitor.attach} finds the inspector. */
+export const INSPECTABLE = `--import=${resolve(import.meta.dirname, 'inspectable.mjs')}`
 
 const ASK = `(() => {
   const { heapUsed, external } = process.memoryUsage()
@@ -32,10 +34,16 @@ export class Monitor {
   readonly #pid: number
   readonly #url: string
 
-  /** `stderr`: what the process has printed there, the address of its inspector among it. */
-  constructor(pid: number, stderr: string) {
+  private constructor(pid: number, url: string) {
     this.#pid = pid
-    this.#url = /ws:\/\/\S+/.exec(stderr)![0]
+    this.#url = url
+  }
+
+  /** To a server that runs, and was started with {@link INSPECTABLE}. */
+  static async attach(program: Program): Promise<Monitor> {
+    program.child.kill('SIGUSR2')
+    const url = await program.until('the inspector', ({ stderr }) => /ws:\/\/\S+/.exec(stderr)?.[0])
+    return new Monitor(program.child.pid!, url)
   }
 
   get sockets(): number {

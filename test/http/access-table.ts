@@ -6,12 +6,15 @@ const UUID = '8e03978e-40d5-43e8-bc93-6894a57f9324'
 
 export const REQUEST_TABLE: readonly Case[] = [
   {
-    title: 'X-Request-ID comes back in a problem if it is a UUID',
-    steps: [UUID, UUID.toUpperCase(), 'mine', `${UUID}0`, `{${UUID}}`, UUID.replaceAll('-', '')].map(
-      (id): Step => ({
-        ...gone(FINAL),
-        headers: { 'X-Request-ID': id },
-      }),
+    title: 'X-Request-ID comes back if it is a UUID',
+    steps: [UUID, UUID.toUpperCase(), 'mine', `${UUID}0`, `{${UUID}}`, UUID.replaceAll('-', '')].flatMap((id): Step[] =>
+      [
+        put(REUSABLE, 'value'),
+        holds(REUSABLE, 'value'),
+        gone(FINAL),
+        { send: `DELETE ${REUSABLE}`, status: 204 } as const,
+        { send: 'GET /nothing/v1/{key}', status: 404, code: 'no-such-path' } as const,
+      ].map((step) => ({ ...step, headers: { 'X-Request-ID': id } })),
     ),
   },
   {
@@ -74,7 +77,7 @@ export const GRANT_TABLE: readonly Case[] = (
       ),
       ...mayNot.map((what): Step => ({ ...act(what), as, status: 403, code: 'forbidden' })),
       { send: 'GET /echoseen/v1/{key}', as, status: 403, code: 'forbidden' },
-      { send: 'GET /nothing/v1/{key}', as, status: 404, code: 'not_found' },
+      { send: 'GET /nothing/v1/{key}', as, status: 404, code: 'no-such-path' },
       {
         send: `GET ${FINAL}?a`,
         as,
@@ -101,7 +104,7 @@ export function basicTable(authorization: string): readonly Case[] {
         { send: `HEAD ${FINAL}`, as: 'basic', headers: right, status: 200, value: 'other' },
         { send: `DELETE ${FINAL}`, as: 'basic', headers: { ...right, ...TAKE }, status: 200, value: 'other' },
         { send: `GET ${REUSABLE}`, as: 'basic', headers: right, status: 403, code: 'forbidden' },
-        { send: 'GET /nothing/v1/{key}', as: 'basic', headers: right, status: 404, code: 'not_found' },
+        { send: 'GET /nothing/v1/{key}', as: 'basic', headers: right, status: 404, code: 'no-such-path' },
       ],
     },
     {

@@ -30,6 +30,8 @@ export function check(answer: Answer, step: Step, ask: Ask): void {
   const { status, headers, body } = answer
   assert.equal(status, step.status, `${status} ${body.subarray(0, 400)}`)
   assert.ok(headers.date !== undefined, 'every answer has a date')
+  const id = step.headers?.['X-Request-ID']
+  assert.equal(headers['x-request-id'], id !== undefined && UUID.test(id) ? id : undefined)
   if (step.code !== undefined) checkProblem(answer, step.code, ask)
   else if (status === 200) checkValue(answer, step, ask)
   else {

@@ -2,6 +2,7 @@
  * Every request that Kask knows, and what a client of Kask sees here. Where an answer differs from Kask's on purpose, the
  * title says what Kask does.
  */
+import type { ProblemCode } from '../../packages/server/src/common/problems.ts'
 import { ALL_BYTES, type Case } from './case.ts'
 
 const MIB = 1024 * 1024
@@ -37,6 +38,8 @@ const NOWHERE = [
   '/unknown/v1/key',
   '/v1/key',
 ]
+/** In a store it is Kask's answer; outside, Kask's would be no problem at all. */
+const nothingAt = (target: string): ProblemCode => (target.startsWith('/sessions/v1/') ? 'not_found' : 'no-such-path')
 
 export const KASK_TABLE: readonly Case[] = [
   {
@@ -130,21 +133,21 @@ export const KASK_TABLE: readonly Case[] = [
   ...NOWHERE.map((target) => ({
     title: `nothing is at ${target}`,
     steps: [
-      { send: `GET ${target}`, status: 404, code: 'not_found' as const },
-      { send: `POST ${target}`, body: 'x', status: 404, code: 'not_found' as const },
+      { send: `GET ${target}`, status: 404, code: nothingAt(target) },
+      { send: `POST ${target}`, body: 'x', status: 404, code: nothingAt(target) },
     ],
   })),
   {
     title: 'nothing is at *',
     cannot: { undici: 'takes a path or a URL' },
-    steps: [{ send: 'OPTIONS *', status: 404, code: 'not_found' }],
+    steps: [{ send: 'OPTIONS *', status: 404, code: 'no-such-path' }],
   },
   {
     title: 'a target that is a whole URL is its path',
     steps: [
       { send: `POST ${KEY}`, body: 'value', status: 201 },
       { send: `GET https://elsewhere.example:1${KEY}`, status: 200, value: 'value' },
-      { send: 'GET https://elsewhere.example', status: 404, code: 'not_found' },
+      { send: 'GET https://elsewhere.example', status: 404, code: 'no-such-path' },
     ],
   },
   {

@@ -71,7 +71,7 @@ for (const driver of [undici(server), curl(server)]) {
         '/%',
       ]) {
         const answer = await ask(driver, 'GET', target)
-        assert.deepEqual([answer.status, codeOf(answer)], [404, 'not_found'], target)
+        assert.deepEqual([answer.status, codeOf(answer)], [404, 'no-such-path'], target)
         assert.equal(answer.headers['content-type'], 'application/problem+json')
       }
       for (const target of ['/healthz', '/openapi.json', '/docs']) {
@@ -162,7 +162,7 @@ describe('the admin listener', () => {
     }
     for (const target of ['/', '/sessions/v1/a', '/healthz', '/docs', '/openapi.json', '/livez/', '/%ff']) {
       const answer = await admin(target)
-      assert.deepEqual([answer.status, codeOf(answer)], [404, 'not_found'], target)
+      assert.deepEqual([answer.status, codeOf(answer)], [404, 'no-such-path'], target)
     }
   })
 })

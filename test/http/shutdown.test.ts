@@ -7,6 +7,7 @@ import { after, test } from 'node:test'
 import { Site } from '../support/site.ts'
 import { doorOf } from './drivers.ts'
 import { figure } from './metrics.ts'
+import { SlowReader } from './slow-reader.ts'
 import { head, Wire } from './wire.ts'
 
 const site = await Site.make((draft) => {
@@ -89,6 +90,23 @@ test('requests that wait for the disk, or behind others, are answered before the
   server = await site.start()
   const client = server.client()
   for (const n of numbers) assert.equal((await client.get(`/sessions/v1/n${n}`)).body.toString(), n)
+})
+
+test('answers that wait for a slow client all arrive before the end', async () => {
+  site.configure((draft) => {
+    draft.timeouts = { drain: '30s' }
+  })
+  await server.stop()
+  server = await site.start()
+  const reader = await SlowReader.start(server, doorOf(server, 'all'))
+  server.program.child.kill('SIGTERM')
+  await untilNotReady()
+  assert.deepEqual(await reader.rest(), { answers: reader.requests, ended: true })
+  assert.deepEqual(await server.program.ended, { code: 0, signal: null })
+  site.configure((draft) => {
+    draft.timeouts = { drain: '300ms' }
+  })
+  server = await site.start()
 })
 
 test('an upload that never ends is cut off after the drain time, and nothing of it is kept', async () => {

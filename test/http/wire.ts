@@ -11,9 +11,10 @@ const PATIENCE_MS = 20_000
 export class Wire {
   readonly #socket: TLSSocket
   readonly #reader: AnswerReader
+  /** When the connection ended, on `performance.now()`. */
+  endedAt: number | undefined
   #taken = 0
   #fault: Error | undefined
-  #ended = false
   #news = Promise.withResolvers<void>()
 
   private constructor(socket: TLSSocket, headOnlyFirst: boolean) {
@@ -29,7 +30,7 @@ export class Wire {
     })
     for (const event of ['end', 'close'] as const) {
       socket.on(event, () => {
-        this.#ended = true
+        this.endedAt ??= performance.now()
         this.#tell()
       })
     }
@@ -67,7 +68,7 @@ export class Wire {
 
   /** Resolves when the server has closed the connection; fails if anything more came before. */
   async closed(): Promise<void> {
-    await this.#until('the end', () => this.#ended || undefined)
+    await this.#until('the end', () => this.endedAt)
     const { answers, rest } = this.#reader
     if (answers.length > this.#taken || rest !== '') throw new Error(`more came: ${JSON.stringify(rest)}`)
   }
@@ -96,7 +97,8 @@ export class Wire {
         const found = find()
         if (found !== undefined) return found
         if (this.#fault !== undefined) throw this.#fault
-        if (this.#ended) throw new Error(`closed without ${what}, after ${JSON.stringify(this.#reader.rest)}`)
+        if (this.endedAt !== undefined)
+          throw new Error(`closed without ${what}, after ${JSON.stringify(this.#reader.rest)}`)
         await Promise.race([this.#news.promise, late])
       }
     } finally {

@@ -3,7 +3,9 @@
  * code and with words that say what to do; nothing listens then.
  */
 import assert from 'node:assert/strict'
-import { chmodSync } from 'node:fs'
+import { once } from 'node:events'
+import { chmodSync, rmSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, beforeEach, test } from 'node:test'
 import { connect } from 'node:tls'
@@ -47,11 +49,76 @@ test('a key of another certificate', async () => {
 test('an expired server certificate, on the basic listener too', async () => {
   const old = await issue({ ...order, authority: site.authority, notBefore: inDays(-2), notAfter: inDays(-1) })
   const use = give('old', old)
-  await refuses(3, /listen: .*old\.pem expired on .*\n.*renew/, use)
+  await refuses(3, /listen: .*old\.pem expired on .*\n.*holdfast ca renew --ca FOLDER .*old\.pem/, use)
   await refuses(3, /basicListen: .*old\.pem expired on/, (draft) => {
     use(draft)
     draft.basicListen = draft.listen
     draft.listen = { ...draft.listen, certificate: 'tls/server.pem', key: 'tls/server-key.pem' }
+  })
+})
+
+test("a client's certificate, or one that names no host", async () => {
+  const client = await issue({ ...order, authority: site.authority, usages: ['client'] })
+  const says =
+    /listen: .*client\.pem is not for servers \(extended key usage serverAuth is missing\)\n.*holdfast ca issue --server/
+  await refuses(3, says, give('client', client))
+  const { dns: _, ...nameless } = order
+  const use = give('nameless', await issue({ ...nameless, authority: site.authority }))
+  await refuses(3, /listen: .*nameless\.pem is for no host .*subjectAltName\)\n.*holdfast ca issue --server/, use)
+})
+
+test('a port that is taken: which option chose it, and an exit code after which it is tried again', async () => {
+  const other = createServer().listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  const { port } = other.address() as AddressInfo
+  const says = (option: string) => new RegExp(`port ${port} \\(${option}\\) is taken\n.*ss -ltnp 'sport = :${port}'`)
+  for (const key of ['listen', 'basicListen', 'admin'] as const) {
+    site.configure((draft) => Object.assign(draft[key], { port }))
+    const program = site.launch()
+    assert.deepEqual(await program.ended, { code: 1, signal: null })
+    assert.match(program.stderr, says(`${key}\\.port`))
+  }
+  other.close()
+})
+
+test('a disk without space: a first start is refused, a later one serves and says once what it refuses', async () => {
+  const full = { writes: '1000000GiB', ends: '0' }
+  const folder = (draft: Draft) => {
+    draft.engine.embedded = { file: 'db/full.sqlite', minFree: full }
+  }
+  await refuses(
+    3,
+    /^holdfast: .*\/db: \d+MiB free, and below 1024000000MiB writes are refused\n {2}Free some, .*\n$/,
+    folder,
+  )
+  site.configure((draft) => Object.assign(draft.engine.embedded, { file: 'db/full.sqlite' }))
+  await (await site.start()).stop()
+  site.configure(folder)
+  const server = await site.start()
+  assert.equal((await server.client().put('/sessions/v1/a', 'x')).status, 503)
+  await server.stop()
+  const warnings = server.program
+    .lines()
+    .filter(({ level, msg }) => level === 'warn' && !/renew|revocation/.test(`${msg}`))
+  assert.deepEqual(
+    warnings.map(({ msg, folder, floors }) => ({ msg, folder, floors })),
+    [
+      {
+        msg: 'little space is left: writes are refused, logouts go on',
+        folder: join(site.folder, 'db'),
+        floors: { writes: 1_000_000 * 2 ** 30, ends: 0 },
+      },
+    ],
+  )
+  assert.ok(Number(warnings[0]!.free) > 0)
+})
+
+test('a store that is not what it was', async () => {
+  site.configure((draft) => Object.assign(draft.engine.embedded, { file: 'db/other.sqlite' }))
+  await (await site.start()).stop()
+  await refuses(3, /^holdfast: store sessions: final was true when it was made and is now false\n/, (draft) => {
+    draft.engine.embedded.file = 'db/other.sqlite'
+    draft.stores[0].final = false
   })
 })
 
@@ -69,6 +136,12 @@ test('a certificate that is not there, or is none', async () => {
   await refuses(3, /authority internal: .*server-key\.pem holds no CERTIFICATE/, (draft) => {
     draft.authorities[0].certificate = 'tls/server-key.pem'
   })
+})
+
+test("an authority's key beside its certificate", async () => {
+  site.write('tls/ca-key.pem', 'wrapped or not, it is not opened')
+  await refuses(3, /authority internal: its key is beside its certificate.*ca-key\.pem\n.*keep the authority elsewhere/)
+  rmSync(join(site.folder, 'tls/ca-key.pem'))
 })
 
 test("development's authority, and a certificate from it", async () => {

@@ -14,7 +14,7 @@
  * Stores: `sessions` (final, atomic), `echoseen` (reusable, atomic), `plain` (reusable, not atomic; `all` only).
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Issued, type IssuingAuthority, inDays, issue, makeAuthority } from '../../packages/server/src/cli/pki.ts'
@@ -36,17 +36,25 @@ export class Site {
   readonly authority: IssuingAuthority
   readonly certificates: Readonly<Record<CallerName, Issued>>
   readonly basicSecret: string
+  readonly keyset: Keyset
+  /** Of the keyset's file. */
+  readonly passphrase: Buffer
+  #draft: Draft
 
   private constructor(
     folder: string,
     authority: IssuingAuthority,
     certificates: Record<CallerName, Issued>,
     basicSecret: string,
+    keyset: Keyset,
+    passphrase: Buffer,
   ) {
     this.folder = folder
     this.authority = authority
     this.certificates = certificates
     this.basicSecret = basicSecret
+    this.keyset = keyset
+    this.passphrase = passphrase
   }
 
   /** A new one in a temporary folder. `change` gets the configuration as it would be and edits it. */
@@ -69,8 +77,9 @@ export class Site {
       }),
     )
     const certificates = Object.fromEntries(entries) as Record<CallerName, Issued>
-    const site = new Site(folder, authority, certificates, randomBytes(32).toString('base64url'))
-    const passphrase = randomBytes(32).toString('base64url')
+    const [secret, passphrase] = [32, 32].map((bytes) => randomBytes(bytes).toString('base64url')) as [string, string]
+    const keyset = Keyset.generate('stores')
+    const site = new Site(folder, authority, certificates, secret, keyset, Buffer.from(passphrase))
     site.write('passphrase', passphrase)
     site.write('tls/ca.pem', authority.certificate)
     site.write('tls/server.pem', server.certificate)
@@ -79,13 +88,12 @@ export class Site {
       site.write(`tls/${name}.pem`, certificate)
       site.write(`tls/${name}-key.pem`, key)
     }
-    const wrapping = { passphrase: Buffer.from(passphrase) }
-    await createKeysetFile(join(folder, 'keys/stores.json'), Keyset.generate('stores'), wrapping)
+    await createKeysetFile(join(folder, 'keys/stores.json'), keyset, site)
     site.configure(change)
     return site
   }
 
-  /** Writes the configuration anew; a server that runs does not notice. */
+  /** Writes the configuration anew, as it is at first but for `change`. */
   configure(change: (draft: Draft) => void = () => {}): void {
     const tls = { certificate: 'tls/server.pem', key: 'tls/server-key.pem' }
     const draft = {
@@ -109,14 +117,26 @@ export class Site {
       keys: { stores: { file: 'keys/stores.json', passphraseFile: 'passphrase' } },
       engine: { embedded: { file: 'db/holdfast.sqlite' } },
     }
-    change(draft)
+    this.#draft = draft
+    this.edit(change)
+  }
+
+  /** Changes the configuration that was written last. */
+  edit(change: (draft: Draft) => void): void {
+    change(this.#draft)
     // JSON is YAML.
-    this.write('holdfast.yaml', JSON.stringify(draft, null, 2))
+    this.replace('holdfast.yaml', JSON.stringify(this.#draft, null, 2))
   }
 
   /** A file of the folder, for its owner alone. */
   write(name: string, content: string | Uint8Array): void {
     writeFileSync(join(this.folder, name), content, { mode: 0o600 })
+  }
+
+  /** The same, whole at once: written beside its place and moved there. */
+  replace(name: string, content: string | Uint8Array): void {
+    this.write(`${name}.new`, content)
+    renameSync(join(this.folder, `${name}.new`), join(this.folder, name))
   }
 
   /** Starts the server and does not wait: for a start that must fail. */

@@ -9,7 +9,7 @@ import { copyFileSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createKeysetFile, Keyset, loadKeysetFile, replaceKeysetFile } from '../../packages/server/src/records/index.ts'
+import { createKeysetFile, Keyset, loadKeysetFile } from '../../packages/server/src/records/index.ts'
 import { whenReady } from '../support/process.ts'
 import { Site } from '../support/site.ts'
 import { dump, rewrite } from './thief.ts'
@@ -70,6 +70,11 @@ describe('a keyset that does not belong to the storage stops the start', () => {
   let first: Keyset
   const kept = randomBytes(24).toString('base64url')
 
+  async function put(keyset: Keyset): Promise<void> {
+    rmSync(file, { force: true })
+    await createKeysetFile(file, keyset, { passphrase })
+  }
+
   /** Starts, expects the refusal with a hint, and that nothing was served and no record touched. */
   async function isRefused(message: RegExp): Promise<void> {
     const before = dump(join(site.folder, 'db/holdfast.sqlite'))
@@ -97,19 +102,19 @@ describe('a keyset that does not belong to the storage stops the start', () => {
   after(() => site.remove())
 
   test('foreign: made for another storage', async () => {
-    await replaceKeysetFile(file, Keyset.generate('stores'), { passphrase })
-    await isRefused(/keyset of room stores/)
+    await put(Keyset.generate('stores'))
+    await isRefused(/keyset of the stores/)
   })
 
   test('foreign, under the address key of this one', async () => {
     const { keys } = Keyset.generate('stores')
-    await replaceKeysetFile(file, new Keyset('stores', first.addressKey, keys), { passphrase })
-    await isRefused(/keyset of room stores .*unknown-key/)
+    await put(new Keyset('stores', first.addressKey, keys))
+    await isRefused(/keyset of the stores .*unknown-key/)
   })
 
   test('foreign address key, under the sealing keys of this one', async () => {
     const { addressKey } = Keyset.generate('stores')
-    await replaceKeysetFile(file, new Keyset('stores', addressKey, first.keys), { passphrase })
+    await put(new Keyset('stores', addressKey, first.keys))
     await isRefused(/another address key/)
   })
 
@@ -126,15 +131,15 @@ describe('a keyset that does not belong to the storage stops the start', () => {
   test('stale: older than the promotion of a key that the storage already uses', async () => {
     const { keyset, id } = first.add()
     const rotated = keyset.promote(id)
-    await replaceKeysetFile(file, rotated, { passphrase })
+    await put(rotated)
     let server = await site.start()
     assert.equal((await server.client().get(`/sessions/v1/${kept}`)).body.toString(), 'kept', 'the rotated one serves')
     await server.stop()
 
-    await replaceKeysetFile(file, first, { passphrase })
-    await isRefused(/keyset of room stores .*unknown-key/)
+    await put(first)
+    await isRefused(/keyset of the stores .*unknown-key/)
 
-    await replaceKeysetFile(file, rotated, { passphrase })
+    await put(rotated)
     server = await site.start()
     assert.equal((await server.client().get(`/sessions/v1/${kept}`)).body.toString(), 'kept', 'nothing was lost')
     await server.stop()

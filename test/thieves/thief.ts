@@ -46,6 +46,16 @@ export function overwrite(file: string, address: Uint8Array, row: Uint8Array, ex
   }
 }
 
+/** Takes the row of an address away. */
+export function takeAway(file: string, address: Uint8Array): void {
+  const db = new DatabaseSync(file, { timeout: 5000 })
+  try {
+    db.prepare('DELETE FROM cells WHERE slot = ?').run(slotAt(address, 0))
+  } finally {
+    db.close()
+  }
+}
+
 /** Changes the record of an address. */
 export function rewrite(file: string, address: Uint8Array, edit: (record: CellRecord) => CellRecord): void {
   const [record, ...others] = parseRow(rowOf(file, address)!)
