@@ -31,6 +31,8 @@ interface Waiting {
   readonly reader: ResponseReader
   readonly resolve: (response: Response) => void
   readonly reject: (error: Lost) => void
+  /** It has a body, which may still be on its way when a refusal comes. */
+  readonly hasBody: boolean
   answered: boolean
 }
 
@@ -87,7 +89,7 @@ export class Connection {
    * Sends one request and resolves with its answer; rejects with {@link Lost}. `head`: without its last, empty line.
    */
   request(head: string, body: Uint8Array | undefined, maxValue: number): Promise<Response> {
-    return this.#wait(head, maxValue, (whole) => {
+    return this.#wait(head, maxValue, body !== undefined, (whole) => {
       this.#socket.cork()
       this.#socket.write(whole, 'latin1')
       if (body !== undefined) this.#socket.write(body)
@@ -97,7 +99,7 @@ export class Connection {
 
   /** As `request`, together with the other reads of this turn. */
   gather(head: string, maxValue: number): Promise<Response> {
-    return this.#wait(head, maxValue, (whole) => {
+    return this.#wait(head, maxValue, false, (whole) => {
       if (this.#gathered === '') setImmediate(() => this.#flush())
       this.#gathered += whole
     })
@@ -113,14 +115,14 @@ export class Connection {
     this.#end('the connection was given up')
   }
 
-  #wait(head: string, maxValue: number, send: (whole: string) => void): Promise<Response> {
+  #wait(head: string, maxValue: number, hasBody: boolean, send: (whole: string) => void): Promise<Response> {
     return new Promise((resolve, reject) => {
       if (this.dead) {
         reject(new Lost('the connection is closed', undefined, false))
         return
       }
       const id = randomUUID()
-      this.#waiting.push({ id, reader: new ResponseReader(maxValue), resolve, reject, answered: false })
+      this.#waiting.push({ id, reader: new ResponseReader(maxValue), resolve, reject, hasBody, answered: false })
       send(`${head}X-Request-ID: ${id}\r\n\r\n`)
     })
   }
@@ -153,9 +155,10 @@ export class Connection {
       bytes = waiting.reader.rest
       this.#waiting.shift()
       this.served++
-      // An answer that came before its request had gone out leaves the rest of that request behind.
-      const reusable = response.reusable && (this.#waiting.length > 0 || this.#socket.writableLength === 0)
-      if (!reusable) this.#end('the connection was closed after an answer')
+      // A refusal that came before the request had gone out leaves the rest of its body behind. Of other answers nothing is
+      // left, though the socket may tell only after them that all has gone out.
+      const leftBehind = waiting.hasBody && response.status >= 400 && this.#socket.writableLength > 0
+      if (!response.reusable || leftBehind) this.#end('the connection was closed after an answer')
       waiting.resolve(response)
     }
   }
