@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { EngineUnavailable, EngineUnconfirmed } from '@holdfast/engine'
+import cassandra from 'cassandra-driver'
+import { isUnavailable, readFault, stepsFault, tell, writeFault } from './faults.ts'
+
+const { ResponseError, NoHostAvailableError, OperationTimedOutError, BusyConnectionError } = cassandra.errors
+const codes = cassandra.types.responseErrorCodes
+const response = (code: number) => new ResponseError(code, 'key 4711 of the statement')
+const nobody = (inner: Record<string, Error>) => new NoHostAvailableError(inner, 'none')
+
+test('a write is unavailable only where nothing of it ran', () => {
+  for (const error of [
+    response(codes.unavailableException),
+    response(codes.isBootstrapping),
+    response(codes.unauthorized),
+    nobody({}),
+    nobody({ a: response(codes.unavailableException), b: new BusyConnectionError('a', 1, 1) }),
+    new BusyConnectionError('a', 1, 1),
+    new EngineUnavailable('closed'),
+  ]) {
+    assert.ok(writeFault(error) instanceof EngineUnavailable, tell(error))
+  }
+  for (const error of [
+    response(codes.writeTimeout),
+    response(codes.writeFailure),
+    response(codes.overloaded),
+    response(codes.serverError),
+    response(0x9999),
+    new OperationTimedOutError('late', 'a'),
+    nobody({ a: response(codes.unavailableException), b: new Error('Socket was closed') }),
+    Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }),
+    new EngineUnconfirmed('late'),
+  ]) {
+    assert.ok(writeFault(error) instanceof EngineUnconfirmed, tell(error))
+  }
+})
+
+test('of what has steps, a refusal says nothing of the steps before it', () => {
+  for (const code of [codes.unavailableException, codes.writeTimeout, codes.overloaded]) {
+    assert.ok(stepsFault(response(code)) instanceof EngineUnconfirmed)
+  }
+  assert.ok(stepsFault(nobody({})) instanceof EngineUnavailable)
+  assert.ok(stepsFault(new EngineUnavailable('out of time')) instanceof EngineUnavailable)
+})
+
+test('a read that failed is unavailable, whatever it was', () => {
+  for (const error of [response(codes.readTimeout), new Error('x'), nobody({})]) {
+    assert.ok(readFault(error) instanceof EngineUnavailable)
+  }
+  assert.ok(isUnavailable(response(codes.unavailableException)))
+  assert.ok(!isUnavailable(response(codes.writeTimeout)))
+})
+
+test('what is told names the trouble and quotes nothing', () => {
+  for (const error of [response(codes.writeTimeout), nobody({ a: response(codes.serverError) }), response(0x9999)]) {
+    assert.doesNotMatch(writeFault(error).message, /4711/)
+  }
+  assert.match(writeFault(response(codes.writeTimeout)).message, /writeTimeout \(0x1100\)/)
+  assert.match(writeFault(nobody({})).message, /no node can be reached/)
+})

@@ -1,0 +1,77 @@
+/**
+ * What went wrong, typed by what a caller may conclude. The rule is DESIGN's: never infer from the answer of one call what
+ * its replicas did. A write is `EngineUnavailable` only where it is certain that no replica was asked; whatever else
+ * happened to it, it may have been done. A read that failed is `EngineUnavailable`, never "absent".
+ *
+ * Codes are those of the native protocol (v5, section 9). Messages name Cassandra's trouble and never an address.
+ */
+import { EngineUnavailable, EngineUnconfirmed } from '@holdfast/engine'
+import cassandra from 'cassandra-driver'
+
+const { responseErrorCodes } = cassandra.types
+const { NoHostAvailableError, BusyConnectionError, OperationTimedOutError, ResponseError } = cassandra.errors
+
+/**
+ * The coordinator refused before it asked a replica. Time-outs and failures are not among them; nor is "overloaded", which
+ * a coordinator may also answer when it has asked some of the replicas and cannot keep hints for the others.
+ */
+const REFUSED_BEFORE: ReadonlySet<number> = new Set([
+  responseErrorCodes.unavailableException,
+  responseErrorCodes.isBootstrapping,
+  responseErrorCodes.unauthorized,
+  responseErrorCodes.syntaxError,
+  responseErrorCodes.invalid,
+  responseErrorCodes.unprepared,
+])
+
+/** Not enough replicas are alive, as the coordinator sees it. */
+export function isUnavailable(error: unknown): boolean {
+  return error instanceof ResponseError && error.code === responseErrorCodes.unavailableException
+}
+
+/** Certain that nothing of a plain statement ran. */
+export function nothingRan(error: unknown): boolean {
+  if (error instanceof EngineUnavailable || error instanceof BusyConnectionError) return true
+  if (error instanceof ResponseError) return REFUSED_BEFORE.has(error.code)
+  // Each host that was tried is listed with why it was given up; none listed: none was connected.
+  if (error instanceof NoHostAvailableError) return Object.values(error.innerErrors ?? {}).every(nothingRan)
+  return false
+}
+
+export function readFault(error: unknown): EngineUnavailable {
+  return error instanceof EngineUnavailable
+    ? error
+    : new EngineUnavailable(`Cassandra: ${tell(error)}`, { cause: error })
+}
+
+export function writeFault(error: unknown): EngineUnavailable | EngineUnconfirmed {
+  if (error instanceof EngineUnconfirmed) return error
+  if (nothingRan(error)) return readFault(error)
+  return new EngineUnconfirmed(`Cassandra: ${tell(error)}`, { cause: error })
+}
+
+/**
+ * Of a conditional statement or a batch, which have several steps: any of them may be refused after another was done, so
+ * only what was never sent is certain not to have run.
+ */
+export function stepsFault(error: unknown): EngineUnavailable | EngineUnconfirmed {
+  if (error instanceof ResponseError && error.code !== responseErrorCodes.unauthorized) {
+    return new EngineUnconfirmed(`Cassandra: ${tell(error)}`, { cause: error })
+  }
+  return writeFault(error)
+}
+
+/** In a few words, without what was asked: the driver's own messages may quote the statement's parameters. */
+export function tell(error: unknown): string {
+  if (error instanceof ResponseError) {
+    const name = Object.entries(responseErrorCodes).find(([, code]) => code === error.code)?.[0] ?? 'unknown'
+    return `${name} (0x${error.code.toString(16)})`
+  }
+  if (error instanceof NoHostAvailableError) {
+    const inner = Object.values(error.innerErrors ?? {}).map(tell)
+    return inner.length === 0 ? 'no node can be reached' : `no node answered: ${[...new Set(inner)].join(', ')}`
+  }
+  if (error instanceof OperationTimedOutError) return 'no answer in time'
+  const { code, name } = error as NodeJS.ErrnoException
+  return code === undefined || typeof code !== 'string' ? (name ?? 'unknown fault') : `${name} ${code}`
+}

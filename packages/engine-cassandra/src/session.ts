@@ -1,0 +1,129 @@
+/**
+ * The connection to the cluster: statements, each with a consistency level and a deadline of ours.
+ *
+ * Nothing is retried or tried elsewhere by the driver once it was sent: that would do a write twice, or hide that an
+ * attempt timed out behind the refusal of the next. The driver's own time-outs (12 s) never end a wait; ours do. Nodes that
+ * are lost are tried again each second, for ever, so no restart is needed.
+ */
+import { EngineUnavailable, EngineUnconfirmed } from '@holdfast/engine'
+import cassandra, { type Client, types } from 'cassandra-driver'
+import { tell } from './faults.ts'
+import { type CassandraOptions, CONNECT_MS, RECONNECT_MS } from './options.ts'
+
+export const { localQuorum, eachQuorum, localSerial, serial } = types.consistencies
+export type Value = Buffer | bigint | number | string | boolean | null
+
+/** How a statement is to be run. */
+export interface Run {
+  readonly level: types.consistencies
+  /** Of a conditional statement's consensus. */
+  readonly serial?: types.consistencies
+  /** On `performance.now()`. */
+  readonly deadline: number
+  readonly reads?: boolean
+  /** Partition key as the driver routes by it; for statements whose parameters do not tell. */
+  readonly routingKey?: Buffer
+}
+
+/** A row as the driver gives it. */
+export type Row = { readonly [column: string]: unknown }
+
+/** After close() the driver may wait for ever for an answer (seen after an authorization fault). */
+const SHUTDOWN_MS = 2_000
+
+export class Session {
+  readonly client: Client
+  #closed = false
+
+  constructor(options: CassandraOptions) {
+    const { contactPoints, datacenter, credentials, tls } = options
+    this.client = new cassandra.Client({
+      contactPoints: [...contactPoints],
+      localDataCenter: datacenter,
+      ...(credentials && { credentials: { ...credentials } }),
+      ...(tls && { sslOptions: { ...tls, rejectUnauthorized: true } }),
+      policies: {
+        retry: new cassandra.policies.retry.FallthroughRetryPolicy(),
+        reconnection: new cassandra.policies.reconnection.ConstantReconnectionPolicy(RECONNECT_MS),
+      },
+      socketOptions: { connectTimeout: CONNECT_MS, tcpNoDelay: true },
+      pooling: { warmup: true },
+      encoding: { useBigIntAsLong: true },
+      queryOptions: { prepare: true, isIdempotent: false },
+      protocolOptions: { noCompact: true },
+    })
+  }
+
+  /** Nodes that are up, as seen from here. */
+  get nodes(): number {
+    return this.client.hosts.values().filter((host) => host.isUp()).length
+  }
+
+  /** Rejects with the driver's own errors. */
+  connect(): Promise<void> {
+    return this.client.connect()
+  }
+
+  /** The rows. Rejects with the driver's errors, with `EngineUnavailable` if it was not sent, or as {@link late}. */
+  async run(statement: string, values: readonly Value[], run: Run): Promise<readonly Row[]> {
+    const { level, serial, routingKey } = run
+    const options = {
+      consistency: level,
+      ...(serial && { serialConsistency: serial }),
+      ...(routingKey && { routingKey }),
+    }
+    const send = () => this.client.execute(statement, [...values], { ...options, readTimeout: 0 })
+    const { rows } = await this.#send(send, run)
+    return rows ?? []
+  }
+
+  /** All of them, sooner or later, or none: a logged batch. One alone goes as it is. */
+  async batch(queries: readonly { query: string; params: Value[] }[], run: Run): Promise<void> {
+    const [only] = queries
+    if (queries.length === 1) await this.run(only!.query, only!.params, run)
+    else {
+      const options = { consistency: run.level, prepare: true, logged: true, readTimeout: 0 }
+      await this.#send(() => this.client.batch([...queries], options), run)
+    }
+  }
+
+  async #send(send: () => Promise<types.ResultSet>, { deadline, reads = false }: Run): Promise<types.ResultSet> {
+    const left = deadline - performance.now()
+    if (this.#closed) throw new EngineUnavailable('the engine is closed')
+    if (left <= 0) throw new EngineUnavailable('out of time')
+    return inTime(send(), left, reads)
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    const shutdown = this.client.shutdown().catch(() => {})
+    await Promise.race([shutdown, new Promise((resolve) => setTimeout(resolve, SHUTDOWN_MS).unref())])
+  }
+}
+
+/** The answer, unless it comes too late: then it is not known, of a write, whether it happened. */
+function inTime<T>(answer: Promise<T>, left: number, reads: boolean): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const expire = () => {
+      const Fault = reads ? EngineUnavailable : EngineUnconfirmed
+      reject(new Fault('Cassandra did not answer in time'))
+    }
+    const timer = setTimeout(expire, Math.ceil(left))
+    answer.then(
+      (value) => {
+        clearTimeout(timer)
+        resolve(value)
+      },
+      (error) => {
+        clearTimeout(timer)
+        reject(error)
+      },
+    )
+  })
+}
+
+/** Why it could not be reached, for `health` and for a start. */
+export function unreachable(error: unknown): string {
+  return `Cassandra cannot be reached: ${tell(error)}`
+}
