@@ -2,22 +2,28 @@
  * `npm test [-- PATTERN...]`: runs every `*.test.ts` of the packages and of test/ with node's own runner. A pattern is a
  * part of a path: `npm test -- records`. Tests whose tool is missing skip by name; HOLDFAST_NO_SKIPS=1 (as in CI) makes
  * a skip a failure.
+ *
+ * `npm run test:cassandra [-- PATTERN...]`: those that need a real Cassandra instead, and so Java, memory and minutes: the
+ * `*.test.ts` of test/cluster/ and every `*.cassandra.ts`, one after another.
  */
 import { globSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
+import { parseArgs } from 'node:util'
 
 const root = resolve(import.meta.dirname, '..')
-const patterns = process.argv.slice(2)
-const files = globSync(
-  ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'scripts/*.test.ts', 'test/**/*.test.ts'],
-  {
-    cwd: root,
-    exclude: (path) => path.includes('node_modules'),
-  },
-)
+const { values, positionals: patterns } = parseArgs({
+  options: { cassandra: { type: 'boolean', default: false } },
+  allowPositionals: true,
+})
+const CLUSTER = 'test/cluster/'
+const globs = values.cassandra
+  ? [`${CLUSTER}*.test.ts`, 'packages/*/{src,test}/**/*.cassandra.ts', 'test/**/*.cassandra.ts']
+  : ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'scripts/*.test.ts', 'test/**/*.test.ts']
+const files = globSync(globs, { cwd: root, exclude: (path) => path.includes('node_modules') })
+  .filter((file) => values.cassandra || !file.startsWith(CLUSTER))
   .filter((file) => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern)))
   .sort()
 if (files.length === 0) {
@@ -27,7 +33,7 @@ if (files.length === 0) {
 
 /** They measure, or load the machine, so nothing else may run meanwhile. */
 const ALONE = /^test\/(overload|fuzz|durability|reload|bench-smoke)/
-const alone = files.filter((file) => ALONE.test(file))
+const alone = files.filter((file) => values.cassandra || ALONE.test(file))
 const skipped: string[] = []
 const tally = { passed: 0, failed: 0 }
 
