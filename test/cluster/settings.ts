@@ -63,7 +63,7 @@ export function cassandraYaml(node: NodeFacts): Yaml {
     server_encryption_options: { ...tls, internode_encryption: 'all' },
 
     commitlog_sync: 'batch',
-    commitlog_segment_size: '8MiB',
+    commitlog_segment_size: '32MiB',
     commitlog_total_space: '256MiB',
     paxos_variant: 'v2',
     hinted_handoff_enabled: true,

@@ -35,14 +35,14 @@ import { AtomicCells } from './atomic-cells.ts'
 import { Calls } from './calls.ts'
 import { Ends } from './ends.ts'
 import { FastCells } from './fast-cells.ts'
-import { readFault } from './faults.ts'
+import { connectFault, readFault } from './faults.ts'
 import { judge } from './frame.ts'
 import { GatheredReads } from './gathered-reads.ts'
 import { type CassandraOptions, MAX_SIZE } from './options.ts'
 import { PendingEnds } from './pending-ends.ts'
 import { RowLists } from './row-lists.ts'
 import { checkName } from './schema.ts'
-import { localQuorum, Session, unreachable } from './session.ts'
+import { localQuorum, Session } from './session.ts'
 import type { OpenSpace } from './space.ts'
 import { Spaces } from './spaces.ts'
 import { Stamps } from './stamps.ts'
@@ -243,7 +243,7 @@ export class CassandraEngine implements Engine {
       await this.#session.connect()
     } catch (error) {
       this.#connected = undefined
-      throw readFault(Object.assign(new Error(unreachable(error)), { cause: error }))
+      throw connectFault(error)
     }
     this.#pending.start()
     const refresh = () => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { EngineUnavailable, EngineUnconfirmed } from '@holdfast/engine'
+import { EngineRefused, EngineUnavailable, EngineUnconfirmed } from '@holdfast/engine'
 import cassandra from 'cassandra-driver'
-import { isUnavailable, readFault, stepsFault, tell, writeFault } from './faults.ts'
+import { connectFault, isAway, readFault, stepsFault, tell, writeFault } from './faults.ts'
 
 const { ResponseError, NoHostAvailableError, OperationTimedOutError, BusyConnectionError } = cassandra.errors
 const codes = cassandra.types.responseErrorCodes
@@ -48,8 +48,29 @@ test('a read that failed is unavailable, whatever it was', () => {
   for (const error of [response(codes.readTimeout), new Error('x'), nobody({})]) {
     assert.ok(readFault(error) instanceof EngineUnavailable)
   }
-  assert.ok(isUnavailable(response(codes.unavailableException)))
-  assert.ok(!isUnavailable(response(codes.writeTimeout)))
+})
+
+test('replicas that are away are told from a statement that is wrong', () => {
+  for (const error of [
+    response(codes.unavailableException),
+    response(codes.writeTimeout),
+    nobody({}),
+    new EngineUnconfirmed('late'),
+  ]) {
+    assert.ok(isAway(error))
+  }
+  for (const error of [response(codes.unauthorized), response(codes.serverError), new Error('x')]) {
+    assert.ok(!isAway(error))
+  }
+})
+
+test('at a start, what asking again cannot mend is refused with a hint', () => {
+  const { AuthenticationError, ArgumentError } = cassandra.errors
+  for (const error of [nobody({ a: new AuthenticationError('no') }), new ArgumentError('only found hosts in: [dc1]')]) {
+    const fault = connectFault(error)
+    assert.ok(fault instanceof EngineRefused && fault.hint !== '')
+  }
+  assert.ok(connectFault(nobody({})) instanceof EngineUnavailable)
 })
 
 test('what is told names the trouble and quotes nothing', () => {

@@ -5,11 +5,18 @@
  *
  * Codes are those of the native protocol (v5, section 9). Messages name Cassandra's trouble and never an address.
  */
-import { EngineUnavailable, EngineUnconfirmed } from '@holdfast/engine'
+import { EngineRefused, EngineUnavailable, EngineUnconfirmed } from '@holdfast/engine'
 import cassandra from 'cassandra-driver'
 
 const { responseErrorCodes } = cassandra.types
-const { NoHostAvailableError, BusyConnectionError, OperationTimedOutError, ResponseError } = cassandra.errors
+const {
+  ArgumentError,
+  AuthenticationError,
+  NoHostAvailableError,
+  BusyConnectionError,
+  OperationTimedOutError,
+  ResponseError,
+} = cassandra.errors
 
 /**
  * The coordinator refused before it asked a replica. Time-outs and failures are not among them; nor is "overloaded", which
@@ -24,9 +31,12 @@ const REFUSED_BEFORE: ReadonlySet<number> = new Set([
   responseErrorCodes.unprepared,
 ])
 
-/** Not enough replicas are alive, as the coordinator sees it. */
-export function isUnavailable(error: unknown): boolean {
-  return error instanceof ResponseError && error.code === responseErrorCodes.unavailableException
+/** Replicas that were needed do not answer, as far as can be told: asking for something else now is no use either. */
+export function isAway(error: unknown): boolean {
+  if (error instanceof ResponseError) {
+    return error.code === responseErrorCodes.unavailableException || error.code === responseErrorCodes.writeTimeout
+  }
+  return error instanceof EngineUnconfirmed || nothingRan(error)
 }
 
 /** Certain that nothing of a plain statement ran. */
@@ -59,6 +69,22 @@ export function stepsFault(error: unknown): EngineUnavailable | EngineUnconfirme
     return new EngineUnconfirmed(`Cassandra: ${tell(error)}`, { cause: error })
   }
   return writeFault(error)
+}
+
+/** Of a start: what asking again cannot mend is refused, with what to do. */
+export function connectFault(error: unknown): EngineRefused | EngineUnavailable {
+  const inner = error instanceof NoHostAvailableError ? Object.values(error.innerErrors ?? {}) : [error]
+  if (inner.some((one) => one instanceof AuthenticationError)) {
+    return new EngineRefused(
+      'Cassandra does not take this user name and password',
+      'give the role a password, or mend the file that holds it',
+    )
+  }
+  // The driver's own words name the datacenters that there are.
+  const wrong = inner.find((one) => one instanceof ArgumentError)
+  if (wrong !== undefined)
+    return new EngineRefused((wrong as Error).message, 'name the datacenter in which this instance runs')
+  return new EngineUnavailable(`Cassandra cannot be reached: ${tell(error)}`, { cause: error })
 }
 
 /** In a few words, without what was asked: the driver's own messages may quote the statement's parameters. */

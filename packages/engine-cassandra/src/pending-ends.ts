@@ -8,7 +8,7 @@
  */
 import { MARKER_GRACE_SECONDS, type Pending } from '@holdfast/engine'
 import type { End } from './ends.ts'
-import { isUnavailable } from './faults.ts'
+import { isAway } from './faults.ts'
 import { sweepAfter } from './frame.ts'
 import { localQuorum, type Row, type Session } from './session.ts'
 
@@ -34,6 +34,8 @@ export class PendingEnds {
   readonly #keyspace: string
   readonly #options: PendingOptions
   #known: Pending = { count: 0, oldest: 0 }
+  /** Stamps of those added since the last look began: it may have come too early to meet them. */
+  #added: bigint[] = []
   #seenThrough = 0
   #timer: NodeJS.Timeout | undefined
   #looking: Promise<void> | undefined
@@ -57,7 +59,7 @@ export class PendingEnds {
 
   /** Durable in this datacenter when it resolves. Rejects with the driver's errors. */
   async add({ space, address, ended, stamp }: End, deadline: number): Promise<void> {
-    const day = dayOf(Number(stamp / 1000n))
+    const day = dayOf(msOf(stamp))
     const life = ended === 0n ? MARKER_GRACE_SECONDS : Math.max(1, (Number(ended) - this.#options.now()) / 1000)
     const run = { level: localQuorum, deadline }
     await Promise.all([
@@ -68,8 +70,9 @@ export class PendingEnds {
         run,
       ),
     ])
+    this.#added.push(stamp)
     const { count, oldest } = this.#known
-    this.#known = { count: count + 1, oldest: oldest || Number(stamp / 1000n) }
+    this.#known = { count: count + 1, oldest: oldest || msOf(stamp) }
   }
 
   start(): void {
@@ -92,54 +95,52 @@ export class PendingEnds {
 
   /** One look at all there is. Rejects with the driver's errors. */
   async look(): Promise<void> {
+    this.#added = []
     const days = await this.#read(`SELECT day FROM ${this.#keyspace}.pending_days WHERE one = 1`, [])
-    let [count, oldest] = [0, 0]
+    const met = new Set<bigint>()
+    const pending: bigint[] = []
     for (const { day } of days as unknown as readonly { day: number }[]) {
       let rows = 0
       for (let shard = 0; shard < SHARDS && !this.#stopped; shard++) {
-        const left = await this.#seeShardThrough(day, shard)
-        rows += left.rows
-        count += left.pending.length
-        const first = left.pending[0]
-        if (first !== undefined && (oldest === 0 || Number(first.stamp / 1000n) < oldest))
-          oldest = Number(first.stamp / 1000n)
+        const shardEnds = await this.#seeShardThrough(day, shard)
+        rows += shardEnds.met.length
+        for (const { stamp } of shardEnds.met) met.add(stamp)
+        for (const { stamp } of shardEnds.pending) pending.push(stamp)
       }
       if (rows === 0 && day < dayOf(Date.now()) - 1) {
         await this.#delete(`DELETE FROM ${this.#keyspace}.pending_days WHERE one = 1 AND day = ?`, [day])
       }
     }
-    this.#known = { count, oldest }
+    pending.push(...this.#added.filter((stamp) => !met.has(stamp)))
+    this.#known = { count: pending.length, oldest: pending.length === 0 ? 0 : Math.min(...pending.map(msOf)) }
   }
 
-  async #seeShardThrough(day: number, shard: number): Promise<{ rows: number; pending: End[] }> {
+  async #seeShardThrough(day: number, shard: number): Promise<{ met: readonly End[]; pending: readonly End[] }> {
     const rows = await this.#read(
       `SELECT stamp, space, address, ended FROM ${this.#keyspace}.pending_ends WHERE day = ? AND shard = ? LIMIT ${MAX_ROWS}`,
       [day, shard],
     )
-    const ends = rows as unknown as End[]
+    const met = rows as unknown as readonly End[]
     const pending: End[] = []
     let away = false
-    const lane = async (queue: Iterator<End>) => {
-      for (let next = queue.next(); !next.done; next = queue.next()) {
-        const end = next.value
-        if (
-          away ||
-          this.#stopped ||
-          !(await this.#seeThrough(day, shard, end).catch((error) => {
-            // A datacenter that is away for one is away for all.
-            away = isUnavailable(error)
-            return false
-          }))
-        )
-          pending.push(end)
-      }
+    const queue = met.values()
+    const lane = async () => {
+      for (const end of queue) if (away || this.#stopped || !(await isDone(end))) pending.push(end)
     }
-    const queue = ends.values()
-    await Promise.all(Array.from({ length: AT_ONCE }, () => lane(queue)))
-    return { rows: ends.length, pending: pending.sort((a, b) => (a.stamp < b.stamp ? -1 : 1)) }
+    const isDone = (end: End) =>
+      this.#seeThrough(day, shard, end).then(
+        () => true,
+        (error) => {
+          // A datacenter that is away for one is away for all.
+          away ||= isAway(error)
+          return false
+        },
+      )
+    await Promise.all(Array.from({ length: AT_ONCE }, lane))
+    return { met, pending }
   }
 
-  async #seeThrough(day: number, shard: number, end: End): Promise<boolean> {
+  async #seeThrough(day: number, shard: number, end: End): Promise<void> {
     const { space, address, ended, stamp } = end
     const isOver = ended !== 0n && Number(ended) <= this.#options.now()
     if (!isOver) await this.#options.seeThrough(end, performance.now() + PATIENCE_MS)
@@ -148,7 +149,6 @@ export class PendingEnds {
       [stamp + 1n, day, shard, stamp, space, address],
     )
     this.#seenThrough++
-    return true
   }
 
   #read(statement: string, values: readonly number[]): Promise<readonly Row[]> {
@@ -162,6 +162,10 @@ export class PendingEnds {
   async #delete(statement: string, values: readonly (number | bigint | string | Buffer)[]): Promise<void> {
     await this.#session.run(statement, values, { level: localQuorum, deadline: performance.now() + PATIENCE_MS })
   }
+}
+
+function msOf(stamp: bigint): number {
+  return Number(stamp / 1000n)
 }
 
 function dayOf(ms: number): number {

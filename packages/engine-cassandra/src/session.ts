@@ -1,13 +1,13 @@
 /**
  * The connection to the cluster: statements, each with a consistency level and a deadline of ours.
  *
- * Nothing is retried or tried elsewhere by the driver once it was sent: that would do a write twice, or hide that an
- * attempt timed out behind the refusal of the next. The driver's own time-outs (12 s) never end a wait; ours do. Nodes that
- * are lost are tried again each second, for ever, so no restart is needed.
+ * No write is retried or tried elsewhere by the driver once it was sent: that would do it twice, or hide that an attempt
+ * timed out behind the refusal of the next. A read that a node keeps waiting is asked of another one besides. The driver's
+ * own time-outs (12 s) never end a wait; ours do. Nodes that are lost are tried again each second, for ever, so no restart
+ * is needed.
  */
 import { EngineUnavailable, EngineUnconfirmed } from '@holdfast/engine'
 import cassandra, { type Client, types } from 'cassandra-driver'
-import { tell } from './faults.ts'
 import { type CassandraOptions, CONNECT_MS, RECONNECT_MS } from './options.ts'
 
 export const { localQuorum, eachQuorum, localSerial, serial } = types.consistencies
@@ -28,6 +28,8 @@ export interface Run {
 /** A row as the driver gives it. */
 export type Row = { readonly [column: string]: unknown }
 
+/** A read that has no answer after so many ms is asked of another node, too. */
+const HEDGE_MS = 100
 /** After close() the driver may wait for ever for an answer (seen after an authorization fault). */
 const SHUTDOWN_MS = 2_000
 
@@ -45,12 +47,16 @@ export class Session {
       policies: {
         retry: new cassandra.policies.retry.FallthroughRetryPolicy(),
         reconnection: new cassandra.policies.reconnection.ConstantReconnectionPolicy(RECONNECT_MS),
+        // Reads alone: nothing else is said to be idempotent.
+        speculativeExecution: new cassandra.policies.speculativeExecution.ConstantSpeculativeExecutionPolicy(
+          HEDGE_MS,
+          1,
+        ),
       },
       socketOptions: { connectTimeout: CONNECT_MS, tcpNoDelay: true },
       pooling: { warmup: true },
       encoding: { useBigIntAsLong: true },
       queryOptions: { prepare: true, isIdempotent: false },
-      protocolOptions: { noCompact: true },
     })
   }
 
@@ -82,16 +88,20 @@ export class Session {
     const [only] = queries
     if (queries.length === 1) await this.run(only!.query, only!.params, run)
     else {
-      const options = { consistency: run.level, prepare: true, logged: true, readTimeout: 0 }
-      await this.#send(() => this.client.batch([...queries], options), run)
+      const options = { consistency: run.level, prepare: true, logged: true }
+      await this.#send((readTimeout) => this.client.batch([...queries], { ...options, readTimeout }), run)
     }
   }
 
-  async #send(send: () => Promise<types.ResultSet>, { deadline, reads = false }: Run): Promise<types.ResultSet> {
+  /** The driver hears of the time-out a little later, and gives up a connection on which there are many. */
+  async #send(
+    send: (readTimeout: number) => Promise<types.ResultSet>,
+    { deadline, reads = false }: Run,
+  ): Promise<types.ResultSet> {
     const left = deadline - performance.now()
     if (this.#closed) throw new EngineUnavailable('the engine is closed')
     if (left <= 0) throw new EngineUnavailable('out of time')
-    return inTime(send(), left, reads)
+    return inTime(send(Math.ceil(left) + 100), left, reads)
   }
 
   async close(): Promise<void> {
@@ -121,9 +131,4 @@ function inTime<T>(answer: Promise<T>, left: number, reads: boolean): Promise<T>
       },
     )
   })
-}
-
-/** Why it could not be reached, for `health` and for a start. */
-export function unreachable(error: unknown): string {
-  return `Cassandra cannot be reached: ${tell(error)}`
 }
