@@ -5,8 +5,8 @@
  * An answer that no sound server gives (500, a torn value, a status that the operation does not have) is thrown.
  */
 import { Client, type Dispatcher } from 'undici'
-import type { Action, Outcome } from './history.ts'
-import { valueFor, writeIn } from './values.ts'
+import type { Action, Outcome } from '../history/cell.ts'
+import { valueFor, writeIn } from '../history/values.ts'
 
 export interface Identity {
   readonly ca: string

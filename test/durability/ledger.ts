@@ -7,8 +7,9 @@
  */
 import { setImmediate } from 'node:timers/promises'
 import type { Random } from '../fuzz/random.ts'
+import type { Action, Outcome, State } from '../history/cell.ts'
 import { type Report, type StoreClient, Tags } from './client.ts'
-import { type Action, describeHistory, type Operation, type Outcome, possibleAfter, type State } from './history.ts'
+import { describeHistory, type Operation, possibleAfter } from './history.ts'
 
 interface Key {
   readonly path: string
