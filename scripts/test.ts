@@ -32,7 +32,7 @@ if (files.length === 0) {
 }
 
 /** They measure, or load the machine, so nothing else may run meanwhile. */
-const ALONE = /^test\/(overload|fuzz|durability|reload|bench-smoke)/
+const ALONE = /^test\/(overload|fuzz|durability|reload|faults\/load|bench-smoke)/
 const alone = files.filter((file) => values.cassandra || ALONE.test(file))
 const skipped: string[] = []
 const tally = { passed: 0, failed: 0 }
