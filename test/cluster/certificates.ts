@@ -46,7 +46,9 @@ export async function makeClientFiles(folder: string): Promise<void> {
 export async function makeNodeFile(folder: string, file: string, host: string): Promise<void> {
   const authority = readAuthority(folder)
   const usages = ['server', 'client'] as const
-  const { certificate, key } = await issue({ authority, name: host, ips: [host], usages, notAfter: inDays(DAYS) })
+  // On loopback a node's connections come from the first address, whichever its own is, and others verify that.
+  const ips = host.startsWith('127.') ? [host, '127.0.0.1'] : [host]
+  const { certificate, key } = await issue({ authority, name: host, ips, usages, notAfter: inDays(DAYS) })
   write(file, [key, certificate, authority.certificate].map((pem) => `${pem.trim()}\n`).join(''))
 }
 

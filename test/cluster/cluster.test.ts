@@ -156,6 +156,21 @@ suite({ shape: '1+1', wanDelayMs: 15 }, lacking() ?? lackingNetwork(), (cluster)
     })
   })
 
+  test('a node that takes the place of a lost one has what the others have', async () => {
+    const read = async (node: string) => {
+      return words(await cluster().cql('SELECT word FROM cut.words', { node, consistency: consistencies.one }))
+    }
+    // What dc2 took while the line was cut comes to dc1 in its own time; until then only dc2 has it.
+    await until('what dc2 kept for dc1', 60_000, async () => (await read('dc1-1')).includes('dc2-1') || undefined)
+    const before = cluster().nodes.map(({ host }) => host)
+    await cluster().replace('dc2-1')
+    const after = cluster().nodes.map(({ host }) => host)
+    assert.equal(after[0], before[0])
+    assert.notEqual(after[1], before[1])
+    assert.deepEqual(await read('dc2-1'), ['dc1-1', 'dc2-1'])
+    await write(consistencies.eachQuorum, 'dc2-1')
+  })
+
   test('the line has its delay: a write in both datacenters takes a round trip, one in its own does not', async () => {
     const { nodes, superuser } = cluster()
     const [local, both] = await loggedIn({ ...nodes[0]!, tls: cluster() }, superuser, async (client) => {

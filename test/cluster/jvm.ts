@@ -40,6 +40,8 @@ export function javaCommand({ java, jars }: Installed, options: JvmOptions): str
     'cassandra-foreground': 'yes',
     'cassandra.skip_wait_for_gossip_to_settle': 0,
     'cassandra.ring_delay_ms': ringDelayMs,
+    // So long a node that takes another's place watches whether that one is gone; a minute unless told.
+    'cassandra.broadcast_interval_ms': 5000,
     'cassandra.superuser_setup_delay_ms': 0,
     'cassandra.auth_bcrypt_gensalt_log2_rounds': 4,
     ...(replaces === undefined ? {} : { 'cassandra.replace_address_first_boot': replaces }),

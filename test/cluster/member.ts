@@ -69,6 +69,8 @@ export async function launchMember(
     cluster: common.name,
     keystore,
     truststore: clientFiles(common.folder).authority,
+    // A seed would not ask the others for what it lacks.
+    seeds: common.seeds.filter((seed) => member.replaces === undefined || seed !== member.host),
   }
   const files = {
     // JSON is YAML.

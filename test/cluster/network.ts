@@ -38,7 +38,6 @@ export interface NetworkOptions {
   readonly places: readonly Place[]
 }
 
-const SUBNETS = 512
 const READY_MS = 10_000
 const PYTHON = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3'
 
@@ -104,13 +103,18 @@ export async function commandWan(folder: string, command: string): Promise<void>
   if (answer !== 'ok\n') throw new Error(`the line between the datacenters did not take "${command}": ${answer}`)
 }
 
+/** Name of the cable from this machine to the router of a datacenter. */
+export function cableOf(subnet: string, datacenterIndex: number): string {
+  const [, second, third] = subnet.split('.').map(Number) as [number, number, number]
+  return `hf${(second - 18) * 256 + third}-${datacenterIndex + 1}`
+}
+
 /** Cables from this machine to both routers, on a subnet that nobody else here has: the kernel refuses a name twice. */
 function joinRouters(routers: readonly ProcessId[]): string {
-  let number = randomInt(SUBNETS)
-  while (existsSync(`/sys/class/net/hf${number}-1`)) number = randomInt(SUBNETS)
-  const subnet = `198.${18 + (number >> 8)}.${number & 255}`
+  let subnet = randomSubnet()
+  while (existsSync(`/sys/class/net/${cableOf(subnet, 0)}`)) subnet = randomSubnet()
   for (const [i, router] of routers.entries()) {
-    const cable = `hf${number}-${i + 1}`
+    const cable = cableOf(subnet, i)
     ip(undefined, [`link add ${cable} type veth peer name home netns ${router.pid}`])
     ip(router, ['link set lo up', `addr add ${routerAddress(subnet, i)}/30 dev home`, 'link set home up'])
     ip(undefined, [
@@ -121,6 +125,10 @@ function joinRouters(routers: readonly ProcessId[]): string {
     inside(router, ['sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward'])
   }
   return subnet
+}
+
+function randomSubnet(): string {
+  return `198.${18 + randomInt(2)}.${randomInt(256)}`
 }
 
 function routerAddress(subnet: string, datacenterIndex: number): string {

@@ -60,7 +60,12 @@ export function cassandraYaml(node: NodeFacts): Yaml {
     authorizer: 'CassandraAuthorizer',
     role_manager: 'CassandraRoleManager',
     client_encryption_options: { ...tls, enabled: true, optional: node.plaintextToo },
-    server_encryption_options: { ...tls, internode_encryption: 'all' },
+    server_encryption_options: {
+      ...tls,
+      internode_encryption: 'all',
+      optional: false,
+      require_endpoint_verification: true,
+    },
 
     commitlog_sync: 'batch',
     commitlog_segment_size: '32MiB',
