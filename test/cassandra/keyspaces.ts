@@ -5,6 +5,7 @@ import { type CassandraOptions, keyspaceStatement, tableStatements } from '@hold
 import type { Cluster } from '../cluster/cluster.ts'
 
 export interface Keyspace extends AsyncDisposable {
+  readonly name: string
   /** For an engine of an instance in that datacenter, the first unless given. */
   optionsIn(datacenter?: string): CassandraOptions
   /** Forgets which spaces there are. Records stay: addresses are drawn anew by each test. */
@@ -26,6 +27,7 @@ export async function makeKeyspace(cluster: Cluster): Promise<Keyspace> {
   const pem = (file: string) => readFileSync(file, 'utf8')
   const tls = { ca: pem(cluster.authority), cert: pem(cluster.clientCertificate), key: pem(cluster.clientKey) }
   return {
+    name,
     optionsIn(datacenter = datacenters[0]!) {
       const nodes = cluster.nodes.filter((node) => node.datacenter === datacenter)
       const contactPoints = nodes.map(({ host, port }) => `${host}:${port}`)

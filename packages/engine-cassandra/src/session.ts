@@ -107,9 +107,20 @@ export class Session {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    const { connected, controlConnection } = this.client as unknown as Parts
+    if (!connected) {
+      controlConnection?.shutdown()
+      controlConnection?.connection?.close()
+    }
     const shutdown = this.client.shutdown().catch(() => {})
     await Promise.race([shutdown, new Promise((resolve) => setTimeout(resolve, SHUTDOWN_MS).unref())])
   }
+}
+
+/** What a driver whose start failed half-way leaves open, and a shut-down does not close: its first connection. */
+interface Parts {
+  readonly connected: boolean
+  readonly controlConnection?: { shutdown(): void; readonly connection?: { close(): void } }
 }
 
 /** The answer, unless it comes too late: then it is not known, of a write, whether it happened. */
