@@ -98,9 +98,10 @@ export class Keys {
 
   #choose(random: Random, { store, writes }: Key): Action {
     const dice = random.between(1, 100)
-    const isExact = this.#header.stores[store]!.atomic !== 'no'
+    const { final: isFinal, atomic } = this.#header.stores[store]!
+    const isExact = atomic !== 'no'
     if (dice <= 42) return { kind: 'get' }
-    if (dice <= 54) return { kind: 'end' }
+    if (dice <= (isFinal ? 60 : 50)) return { kind: 'end' }
     const write = ++this.#writes
     if (!isExact || dice <= 74) return { kind: 'put', write }
     if (dice <= 80) return { kind: 'take' }

@@ -9,9 +9,10 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Server, Site } from '../support/site.ts'
+import { type Door, serverDoor } from './door.ts'
 import { type Header, parse } from './events.ts'
 import { judge } from './judge.ts'
-import { Load, type Target } from './load.ts'
+import { Load } from './load.ts'
 import { Recorder } from './recorder.ts'
 import { tally } from './tally.ts'
 
@@ -25,17 +26,18 @@ const HEADER: Header = {
   },
 }
 
-function targetOf({ site, ports }: Server, instance: string): Target {
+const OPTIONS = { clients: 8, keys: 9, pause: 4 }
+
+function doorTo({ site, ports }: Server, instance: string): Door {
   const { certificate: cert, key } = site.certificates.all
   const tls = { ca: site.authority.certificate, cert, key }
-  return { dc: 'a', instance, url: `https://localhost:${ports.public}/`, tls }
+  const url = `https://localhost:${ports.public}/`
+  return serverDoor({ dc: 'a', instance, url, tls, connections: OPTIONS.clients, timeout: 4000 })
 }
 
 async function operations(recorder: Recorder, enough: number): Promise<void> {
   while (recorder.operations < enough) await sleep(10)
 }
-
-const OPTIONS = { clients: 8, keys: 9, pause: 4, timeout: 4000 }
 
 describe('load on the embedded engine', { timeout: 120_000 }, () => {
   test('two instances on one file, one of them killed, hold every promise', async (t) => {
@@ -47,15 +49,16 @@ describe('load on the embedded engine', { timeout: 120_000 }, () => {
     t.diagnostic(`seed ${seed}`)
     const file = join(site.folder, 'history.jsonl')
     const recorder = new Recorder({ ...HEADER, seed }, file)
-    const load = new Load(recorder, [targetOf(first, 'a1'), targetOf(second, 'a2')], { ...OPTIONS, seed })
-    t.after(() => load.close())
+    const doors = [doorTo(first, 'a1'), doorTo(second, 'a2')]
+    t.after(() => Promise.all(doors.map((door) => door.close())))
+    const load = new Load(recorder, doors, { ...OPTIONS, seed })
     load.start()
     await operations(recorder, 700)
     recorder.mark('fault', 'a1 is killed')
     await first.stop('SIGKILL')
     await operations(recorder, 1500)
     await load.stop()
-    await load.remove('a1')
+    load.remove('a1')
     recorder.mark('healed', 'a2 is alone')
     await load.inspect(2, 10_000)
     const history = recorder.history()
@@ -74,12 +77,9 @@ describe('load on the embedded engine', { timeout: 120_000 }, () => {
     const servers = await Promise.all(sites.map((site) => site.start()))
     t.after(() => Promise.all(servers.map((server) => server.stop('SIGKILL'))))
     const recorder = new Recorder(HEADER)
-    const load = new Load(
-      recorder,
-      servers.map((server, i) => targetOf(server, `a${i}`)),
-      { ...OPTIONS, seed: 1 },
-    )
-    t.after(() => load.close())
+    const doors = servers.map((server, i) => doorTo(server, `a${i}`))
+    t.after(() => Promise.all(doors.map((door) => door.close())))
+    const load = new Load(recorder, doors, { ...OPTIONS, seed: 1 })
     load.start()
     await operations(recorder, 400)
     await load.stop()

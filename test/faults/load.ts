@@ -1,24 +1,15 @@
 /**
  * Clients that read, write, end and take, conditionally and not, at many instances in many datacenters, each one thing at a
- * time; all they asked and were told is recorded. They are ordinary clients of @holdfast/client that never retry, so that
- * an operation happened once at most. Which engine serves is no matter.
+ * time; all they asked and were told is recorded. Which engine serves is no matter.
  *
  * A seed decides what is tried, where and on which key; how operations interleave is the machine's.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Client, createClient, HoldfastError, type TlsOptions } from '@holdfast/client'
 import { Random } from '../fuzz/random.ts'
-import { valueFor, writeIn } from '../history/values.ts'
-import type { Answer, Begin } from './events.ts'
+import type { Door } from './door.ts'
+import type { Answer } from './events.ts'
 import { Keys, type Task } from './keys.ts'
 import type { Recorder } from './recorder.ts'
-
-export interface Target {
-  readonly dc: string
-  readonly instance: string
-  readonly url: string
-  readonly tls: TlsOptions
-}
 
 export interface LoadOptions {
   readonly seed: number
@@ -27,12 +18,6 @@ export interface LoadOptions {
   readonly keys: number
   /** Ms between two operations of a client, on average. */
   readonly pause: number
-  /** Ms after which a client gives an operation up. */
-  readonly timeout: number
-}
-
-interface Door extends Target {
-  readonly client: Client
 }
 
 /** How long a client leaves an instance alone that it did not reach. */
@@ -42,32 +27,27 @@ export class Load {
   readonly #recorder: Recorder
   readonly #options: LoadOptions
   readonly #keys: Keys
-  readonly #doors: Door[] = []
+  readonly #doors: Door[]
   readonly #avoided = new Map<Door, number>()
   readonly #working: Promise<void>[] = []
   #stopped = false
 
-  constructor(recorder: Recorder, targets: readonly Target[], options: LoadOptions) {
+  constructor(recorder: Recorder, doors: readonly Door[], options: LoadOptions) {
     this.#recorder = recorder
     this.#options = options
     this.#keys = new Keys(recorder.header, `${options.seed}`, options.keys)
-    for (const target of targets) this.add(target)
+    this.#doors = [...doors]
   }
 
   /** One more instance, from now on. */
-  add(target: Target): void {
-    const { clients, timeout } = this.#options
-    const client = createClient({ url: target.url, tls: target.tls, retries: 0, timeout, connections: clients })
-    this.#doors.push({ ...target, client })
+  add(door: Door): void {
+    this.#doors.push(door)
   }
 
   /** An instance that will not come back. */
-  async remove(instance: string): Promise<void> {
-    const [gone] = this.#doors.splice(
-      this.#doors.findIndex((each) => each.instance === instance),
-      1,
-    )
-    await gone?.client.close()
+  remove(instance: string): void {
+    const gone = this.#doors.findIndex((each) => each.instance === instance)
+    if (gone >= 0) this.#doors.splice(gone, 1)
   }
 
   start(): void {
@@ -81,28 +61,24 @@ export class Load {
   }
 
   /** Reads every key there ever was `times` times in each datacenter, again where it was no answer. */
-  async inspect(times: number, patience: number): Promise<void> {
-    const until = performance.now() + patience
+  async inspect(times: number, patienceMs: number): Promise<void> {
+    const until = performance.now() + patienceMs
+    const random = new Random(this.#options.seed)
     const looks = this.#keys.all.flatMap((key) => {
       return this.#recorder.header.datacenters.flatMap((dc) => Array.from({ length: times }, () => ({ key, dc })))
     })
     const look = async (name: string) => {
       for (let next = looks.shift(); next !== undefined; next = looks.shift()) {
-        const task: Task = { ...next, action: { kind: 'get' } }
         for (;;) {
-          const told = await this.#ask(name, this.#door(new Random(looks.length), next.dc), task)
+          const told = await this.#ask(name, this.#door(random, next.dc), { ...next, action: { kind: 'get' } })
           if ('status' in told && told.status < 500) break
           if (performance.now() > until)
-            throw new Error(`no answer to the last look in ${next.dc}: ${JSON.stringify(told)}`)
+            throw new Error(`no answer to a last look in ${next.dc}: ${JSON.stringify(told)}`)
           await sleep(100)
         }
       }
     }
     await Promise.all(Array.from({ length: this.#options.clients }, (_, i) => look(`last ${i}`)))
-  }
-
-  async close(): Promise<void> {
-    await Promise.all(this.#doors.map(({ client }) => client.close()))
   }
 
   async #work(number: number): Promise<void> {
@@ -130,43 +106,13 @@ export class Load {
   async #ask(client: string, door: Door, task: Task): Promise<Answer> {
     const { key, action } = task
     const { dc, instance } = door
-    const begin: Omit<Begin, 'at' | 'begin'> = { client, dc, instance, store: key.store, key: key.name, action }
-    const operation = this.#recorder.begin(begin)
-    const { told, tag } = await this.#call(door.client, task)
+    const where = { client, dc, instance, store: key.store, key: key.name }
+    const operation = this.#recorder.begin({ ...where, action })
+    const isOver = action.kind === 'put' && typeof action.only === 'number'
+    const only = isOver ? this.#keys.tagOf(action.only as number) : ''
+    const { told, tag } = await door.ask({ store: key.store, key: key.name, action, only })
     this.#recorder.answer(operation, told)
     this.#keys.learn(task, told, tag)
     return told
-  }
-
-  async #call(client: Client, { key, action }: Task): Promise<{ told: Answer; tag?: string | undefined }> {
-    const store = client.store(key.store)
-    try {
-      if (action.kind === 'end') {
-        await store.end(key.name)
-        return { told: { status: 204 } }
-      }
-      if (action.kind === 'put') {
-        const { only, write } = action
-        const condition =
-          only === undefined ? {} : only === 'absent' ? { ifAbsent: true } : { ifMatch: this.#keys.tagOf(only) }
-        const { etag } = await store.put(key.name, valueFor(write), condition)
-        return { told: { status: 201 }, tag: etag }
-      }
-      const found = await store[action.kind](key.name)
-      return found === undefined ? { told: { status: 404 } } : { told: toldOf(found.value), tag: found.etag }
-    } catch (error) {
-      if (!(error instanceof HoldfastError)) throw error
-      const { answered, code } = error
-      return { told: answered === undefined || code === 'gateway' ? { lost: code } : { status: answered, code } }
-    }
-  }
-}
-
-/** A value that no write wrote has no number, which the checker refuses. */
-function toldOf(value: Buffer): Answer {
-  try {
-    return { status: 200, value: writeIn(value) }
-  } catch (error) {
-    return { status: 200, code: (error as Error).message }
   }
 }
