@@ -9,6 +9,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { prepare } from './classes.ts'
 import type { NodeOptions } from './member.ts'
 import { lackingNetwork } from './network.ts'
 import { Cluster, onLoopback } from './running.ts'
@@ -43,6 +44,7 @@ const HOUR_MS = 3_600_000
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const { shape, hintWindowMs = 3 * HOUR_MS, tuned = 'start', plaintextToo = false, outlives = false } = options
   check(options)
+  await prepare()
   const folder = resolve(options.folder ?? mkdtempSync(join(tmpdir(), 'holdfast-cluster-')))
   if (hasState(folder)) throw new Error(`${folder} holds a cluster already: end that, or choose another folder`)
   mkdirSync(folder, { recursive: true, mode: 0o700 })

@@ -46,7 +46,7 @@ describe('a cluster whose owner is killed', { skip: lacking() ?? lackingNetwork(
       await owner.stop('SIGKILL')
       await until('the end of it all', GONE_MS, async () => ![...cables, ...nodes].some(existsSync) || undefined)
     } finally {
-      rmSync(folder, { recursive: true })
+      await openCluster(folder).remove()
     }
   })
 })

@@ -6,6 +6,7 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Cluster, openCluster, startCluster } from './cluster.ts'
 import { SHAPES, type Shape } from './shapes.ts'
+import { hasState } from './state.ts'
 
 const USAGE = `npm run cluster -- COMMAND [--folder FOLDER]
 
@@ -102,6 +103,9 @@ async function up(word: string, values: Options): Promise<void> {
     ...(values.loopback ? { loopback: true } : {}),
     ...(wanDelay === undefined ? {} : { wanDelayMs: milliseconds(wanDelay, '--wan-delay') }),
     ...(hintWindow === undefined ? {} : { hintWindowMs: milliseconds(hintWindow, '--hint-window') }),
+  }).catch((error) => {
+    if (hasState(values.folder)) console.error('To end what is there: npm run cluster -- down\n')
+    throw error
   })
   console.log(`Up after ${Math.round((performance.now() - begin) / 1000)} s.\n`)
   await show(cluster)

@@ -112,7 +112,6 @@ export class Cluster implements AsyncDisposable {
     const { shape } = this
     this.#set({})
     await makeClientFiles(this.folder)
-    await prepare()
     const places = placesOf(shape)
     const run = (command: readonly string[]) => this.#help(command)
     const network = onLoopback({ shape, loopback })
