@@ -4,10 +4,12 @@
  */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { after, before, describe, test } from 'node:test'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { after, before, describe, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EngineRefused, EngineUnavailable, EngineUnconfirmed, type Space } from '@holdfast/engine'
-import { CassandraEngine } from '@holdfast/engine-cassandra'
+import { CassandraEngine, type CassandraOptions } from '@holdfast/engine-cassandra'
 import { type Cluster, startCluster } from '../cluster/cluster.ts'
 import { type Keyspace, makeKeyspace } from './keyspaces.ts'
 
@@ -127,21 +129,38 @@ test('reads at once are one query or two, each with its own answer', async () =>
   assert.ok((await queries()) - before <= 4, `${(await queries()) - before} queries`)
 })
 
-test('who may not come in is told what to mend', async () => {
-  const options = keyspace.optionsIn()
-  const wrong = new CassandraEngine({ ...options, credentials: { username: keyspace.name, password: 'wrong' } })
+/** An engine that is closed with its test. */
+function another(context: TestContext, options: Partial<CassandraOptions>): CassandraEngine {
+  const engine = new CassandraEngine({ ...keyspace.optionsIn(), ...options })
+  context.after(() => engine.close())
+  return engine
+}
+
+test('who may not come in is told what to mend', async (context) => {
+  const wrong = another(context, { credentials: { username: keyspace.name, password: 'wrong' } })
+  const refuses = (pattern: RegExp) => (error: unknown) => error instanceof EngineRefused && pattern.test(error.message)
+  await assert.rejects(wrong.open(SPACES), refuses(/user name and password/))
+  await assert.rejects(another(context, { datacenter: 'dc9' }).open(SPACES), refuses(/dc1/))
+  const { ca: _, ...tls } = keyspace.optionsIn().tls!
+  await assert.rejects(another(context, { tls }).open(SPACES), EngineUnavailable)
+})
+
+test('a node whose certificate names another host is not talked to', async (context) => {
+  const [node] = cluster.nodes
+  const elsewhere = createServer((socket) => {
+    const there = connect(node!.port, node!.host)
+    socket.pipe(there).pipe(socket)
+    for (const one of [socket, there]) one.on('error', () => {})
+  })
+  context.after(() => elsewhere.close())
+  // On loopback its certificate names 127.0.0.1 besides its own address.
+  await once(elsewhere.listen(0, '127.0.0.9'), 'listening')
+  const contactPoints = [`127.0.0.9:${(elsewhere.address() as AddressInfo).port}`]
+  const misled = another(context, { contactPoints })
   await assert.rejects(
-    wrong.open(SPACES),
-    (error) => error instanceof EngineRefused && /user name and password/.test(error.message),
+    misled.open(SPACES),
+    (error) => error instanceof EngineUnavailable && /ALTNAME/.test(error.message),
   )
-  await wrong.close()
-  const nowhere = new CassandraEngine({ ...options, datacenter: 'dc9' })
-  await assert.rejects(nowhere.open(SPACES), (error) => error instanceof EngineRefused && /dc1/.test(error.message))
-  await nowhere.close()
-  const { ca: _, ...untrusting } = options.tls!
-  const strange = new CassandraEngine({ ...options, tls: untrusting })
-  await assert.rejects(strange.open(SPACES), EngineUnavailable)
-  await strange.close()
 })
 
 describe('a node that', () => {

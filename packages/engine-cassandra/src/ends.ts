@@ -31,6 +31,7 @@ const SHARE = 0.6
 
 export class Ends {
   readonly #session: Session
+  readonly #keyspace: string
   readonly #table: string
   readonly #stamps: Stamps
   readonly #now: () => number
@@ -44,6 +45,7 @@ export class Ends {
     pending: PendingEnds,
   ) {
     this.#session = session
+    this.#keyspace = keyspace
     this.#table = `${keyspace}.cells`
     this.#stamps = stamps
     this.#now = now
@@ -71,7 +73,7 @@ export class Ends {
   }
 
   async carryOut(end: End, everywhere: boolean, deadline: number): Promise<'done' | 'pending'> {
-    if (!everywhere) {
+    if (!everywhere || this.#session.datacentersOf(this.#keyspace) === 1) {
       await this.#write(end, { level: localQuorum, deadline }).catch((error) => Promise.reject(writeFault(error)))
       return 'done'
     }

@@ -35,6 +35,7 @@ const SHUTDOWN_MS = 2_000
 
 export class Session {
   readonly client: Client
+  readonly #known = new Set<Known>()
   #closed = false
 
   constructor(options: CassandraOptions) {
@@ -65,9 +66,18 @@ export class Session {
     return this.client.hosts.values().filter((host) => host.isUp()).length
   }
 
+  /** Those in which the keyspace has replicas; as few as 0 if that is not known. */
+  datacentersOf(keyspace: string): number {
+    // Its type leaves out what its replication says.
+    const known = this.client.metadata.keyspaces[keyspace] as { strategyOptions?: object } | undefined
+    return Object.keys(known?.strategyOptions ?? {}).filter((name) => name !== 'class').length
+  }
+
   /** Rejects with the driver's own errors. */
-  connect(): Promise<void> {
-    return this.client.connect()
+  async connect(): Promise<void> {
+    this.client.on('hostAdd', (host) => this.#known.add(host))
+    await this.client.connect()
+    for (const host of this.client.hosts.values()) this.#known.add(host as unknown as Known)
   }
 
   /** The rows. Rejects with the driver's errors, with `EngineUnavailable` if it was not sent, or as {@link late}. */
@@ -112,15 +122,23 @@ export class Session {
       controlConnection?.shutdown()
       controlConnection?.connection?.close()
     }
-    const shutdown = this.client.shutdown().catch(() => {})
-    await Promise.race([shutdown, new Promise((resolve) => setTimeout(resolve, SHUTDOWN_MS).unref())])
+    const shutdown = this.client
+      .shutdown()
+      .then(() => Promise.all(Array.from(this.#known, (host) => host.shutdown(false))))
+    await Promise.race([shutdown.catch(() => {}), new Promise((resolve) => setTimeout(resolve, SHUTDOWN_MS).unref())])
   }
 }
 
-/** What a driver whose start failed half-way leaves open, and a shut-down does not close: its first connection. */
+/** Parts of the driver that its own shut-down may leave open, and that would reconnect for ever. */
 interface Parts {
   readonly connected: boolean
+  /** Its first connection, where a start failed half-way. */
   readonly controlConnection?: { shutdown(): void; readonly connection?: { close(): void } }
+}
+
+/** A node that was known once: one that restarted may have been exchanged for another object. */
+interface Known {
+  shutdown(waits: boolean): Promise<void>
 }
 
 /** The answer, unless it comes too late: then it is not known, of a write, whether it happened. */
