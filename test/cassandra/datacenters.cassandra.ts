@@ -103,6 +103,20 @@ describe('two datacenters', () => {
     }
   })
 
+  test('of thirty first writes at once each knows its outcome and one wins, where the store is exact everywhere', async () => {
+    for (let round = 0; round < 3; round++) {
+      const at = address()
+      const ifAbsent = { ttl: 60, condition: 'absent' } as const
+      const writes = Array.from({ length: 30 }, () =>
+        near.put(GLOBAL.id, at, randomBytes(16), ifAbsent, performance.now() + 20_000),
+      )
+      const outcomes = (await Promise.allSettled(writes)).map((one) =>
+        one.status === 'fulfilled' ? one.value : String(one.reason),
+      )
+      assert.deepEqual(outcomes.toSorted(), [...Array.from({ length: 29 }, () => 'conflict'), 'written'])
+    }
+  })
+
   test('the line is cut: ends are pending at once, everything else goes on, and after it all of them are seen through', async (context) => {
     const kept = address()
     await put(near, FAST, kept)
