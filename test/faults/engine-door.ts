@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import type { Space } from '@holdfast/engine'
 import type { CassandraOptions } from '@holdfast/engine-cassandra'
 import type { Door, Question, Told } from './door.ts'
-import type { Asked } from './engine-process.ts'
+import type { Asked, Opening } from './engine-process.ts'
+import type { Breakage } from './simulated/instance.ts'
 
 export interface EngineOptions {
   readonly dc: string
@@ -14,6 +15,7 @@ export interface EngineOptions {
   readonly spaces: readonly Space[]
   /** Seconds that its clock is ahead; needs libfaketime. */
   readonly skew?: number
+  readonly broken?: Breakage | undefined
 }
 
 const LOST: Told = { told: { lost: 'connection' } }
@@ -48,8 +50,8 @@ export class EngineDoor implements Door {
       serialization: 'advanced',
       env: { ...process.env, ...clock },
     })
-    process.once('exit', () => child.kill('SIGKILL'))
-    child.send({ options: options.options, spaces: options.spaces })
+    const opening: Opening = { options: options.options, spaces: options.spaces, broken: options.broken }
+    child.send(opening)
     const [word] = await Promise.race([
       once(child, 'message', { signal: AbortSignal.timeout(READY_MS) }),
       once(child, 'exit').then(([code]) => [`ended with ${code}`]),
@@ -83,8 +85,8 @@ export class EngineDoor implements Door {
   }
 }
 
-/** Its time of day is another; how fast time passes is not. */
-function clockOf(seconds: number): NodeJS.ProcessEnv {
+/** For a process whose time of day is another; how fast time passes is not. */
+export function clockOf(seconds: number): Record<string, string> {
   return {
     LD_PRELOAD: '/usr/$LIB/faketime/libfaketimeMT.so.1',
     FAKETIME: `${seconds < 0 ? '' : '+'}${seconds}`,

@@ -7,12 +7,15 @@ import { createHash } from 'node:crypto'
 import { type Cell, EngineStorageFull, EngineUnavailable, EngineUnconfirmed, type Space } from '@holdfast/engine'
 import { CassandraEngine, type CassandraOptions } from '@holdfast/engine-cassandra'
 import { valueFor } from '../history/values.ts'
+import { type Asked as Asking, breakEngine, brokenSpace } from './broken.ts'
 import { type Question, type Told, toldOf } from './door.ts'
+import type { Breakage } from './simulated/instance.ts'
 
 /** The first message that it is sent. It answers `ready`. */
 export interface Opening {
   readonly options: CassandraOptions
   readonly spaces: readonly Space[]
+  readonly broken: Breakage | undefined
 }
 
 export interface Asked extends Question {
@@ -23,19 +26,21 @@ const TTL_SECONDS = 3600
 /** As a server's are: ms for a read, a write, an end. */
 const PATIENCE_MS = { get: 2000, put: 3000, take: 3000, end: 3000 } as const
 
-let engine: CassandraEngine | undefined
+let engine: Asking | undefined
 
 process.on('message', async (message: Opening | Asked) => {
   if ('options' in message) {
-    engine = new CassandraEngine(message.options)
-    const { fresh } = await engine.open(message.spaces)
-    await engine.confirm(fresh)
+    const { options, spaces, broken } = message
+    const whole = new CassandraEngine(options)
+    engine = breakEngine(whole, broken, spaces)
+    const { fresh } = await whole.open(spaces.map((space) => brokenSpace(space, broken)))
+    await whole.confirm(fresh)
     process.send!('ready')
   } else process.send!({ id: message.id, ...(await answer(engine!, message).catch(fault)) })
 })
 process.on('disconnect', () => process.exit())
 
-async function answer(engine: CassandraEngine, { store, key, action, only }: Asked): Promise<Told> {
+async function answer(engine: Asking, { store, key, action, only }: Asked): Promise<Told> {
   const address = createHash('sha256').update(key).digest()
   const deadline = performance.now() + PATIENCE_MS[action.kind]
   if (action.kind === 'end') {

@@ -144,6 +144,8 @@ function ruleOf(history: KeyHistory, last: Operation, view: string): Complaint['
   const value = typeof meaning === 'object' ? meaning.value : undefined
   const inView = (dc: string) => view === 'everywhere' || dc === view
   const before = operations.filter(({ ended }) => ended < last.began)
+  const source = operations.find(({ action }) => action.kind === 'put' && action.write === value)
+  if (source !== undefined && ['nothing', 'failed', 'ended'].includes(meaningOf(source, rules) as string)) return 'c'
   if (value !== undefined || meaning === 'written') {
     const ends = before.filter(({ action }) => action.kind === 'end')
     const isAcknowledged = (end: Operation) => {
@@ -153,8 +155,6 @@ function ruleOf(history: KeyHistory, last: Operation, view: string): Complaint['
     const isDue = (end: Operation) => end.dc === last.dc || healedAfter(history, end.ended) < last.began
     if (ends.some((end) => meaningOf(end, rules) === 'pending' && isDue(end))) return 'c'
   }
-  const source = operations.find(({ action }) => action.kind === 'put' && action.write === value)
-  if (source !== undefined && ['nothing', 'failed', 'ended'].includes(meaningOf(source, rules) as string)) return 'c'
   const { action } = last
   if (action.kind === 'take' || (action.kind === 'put' && action.only !== undefined)) return 'e'
   const isEnding = ({ action }: Operation) => action.kind === 'end' || action.kind === 'take'

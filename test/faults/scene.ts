@@ -9,6 +9,7 @@ import { EngineDoor } from './engine-door.ts'
 import type { Header, StoreRules } from './events.ts'
 import type { Load } from './load.ts'
 import type { Recorder } from './recorder.ts'
+import type { Breakage } from './simulated/instance.ts'
 
 const DAY_SECONDS = 86_400
 /** Ms after the network is whole by which every pending end is through: nodes find each other, then instances look. */
@@ -37,16 +38,18 @@ export class Scene {
   readonly cluster: Cluster
   readonly doors = new Map<string, EngineDoor>()
   readonly #keyspace: Keyspace
+  readonly #broken: Breakage | undefined
   load: Load | undefined
   recorder: Recorder | undefined
 
-  private constructor(cluster: Cluster, keyspace: Keyspace) {
+  private constructor(cluster: Cluster, keyspace: Keyspace, broken: Breakage | undefined) {
     this.cluster = cluster
     this.#keyspace = keyspace
+    this.#broken = broken
   }
 
-  static async make(cluster: Cluster, keyspace: Keyspace): Promise<Scene> {
-    const scene = new Scene(cluster, keyspace)
+  static async make(cluster: Cluster, keyspace: Keyspace, broken: Breakage | undefined): Promise<Scene> {
+    const scene = new Scene(cluster, keyspace, broken)
     for (const dc of new Set(cluster.nodes.map(({ datacenter }) => datacenter))) {
       for (let n = 1; n <= INSTANCES; n++) await scene.start(`${dc}.${n}`)
     }
@@ -58,7 +61,7 @@ export class Scene {
     const dc = instance.split('.')[0]!
     const clock = skew === undefined ? {} : { skew }
     const options = this.#keyspace.optionsIn(dc)
-    const door = await EngineDoor.start({ dc, instance, options, spaces: SPACES, ...clock })
+    const door = await EngineDoor.start({ dc, instance, options, spaces: SPACES, broken: this.#broken, ...clock })
     this.doors.set(instance, door)
     this.load?.add(door)
   }
