@@ -20,6 +20,8 @@ export interface LoadOptions {
   readonly pause: number
 }
 
+/** On average, after a fault: clients that ask at once again keep a node from coming up. */
+const FAULT_PAUSE_MS = 150
 /** How long a client leaves an instance alone that it did not reach. */
 const AVOIDED_MS = 200
 
@@ -91,7 +93,8 @@ export class Load {
       const door = this.#door(random, dc)
       const told = await this.#ask(`client ${number}`, door, task)
       if ('lost' in told) this.#avoided.set(door, performance.now() + AVOIDED_MS)
-      await sleep(random.fraction() * 2 * this.#options.pause)
+      const isFault = 'lost' in told || told.status === 503
+      await sleep(random.fraction() * 2 * (isFault ? FAULT_PAUSE_MS : this.#options.pause))
     }
   }
 
