@@ -118,6 +118,7 @@ async function fillDisk(scene: Scene, random: Random): Promise<void> {
   const folder = cluster.folderOf(name)
   const aside = `${folder}.aside`
   const ballast = join(folder, 'ballast')
+  scene.fault(`node ${name} moves to a small disk`)
   await cluster.stop(name)
   renameSync(folder, aside)
   command('mkdir', folder)
@@ -125,7 +126,7 @@ async function fillDisk(scene: Scene, random: Random): Promise<void> {
   try {
     cpSync(aside, folder, { recursive: true })
     await cluster.start(name)
-    scene.fault(`the disk of node ${name} is full`)
+    scene.note('it is full')
     spawnSync('dd', ['if=/dev/zero', `of=${ballast}`, 'bs=64k'])
     await pause(random, [12, 18])
     rmSync(ballast)
