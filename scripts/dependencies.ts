@@ -1,8 +1,8 @@
 /**
- * The runtime dependencies of the server, read from the lock file alone: which packages a production install brings,
+ * The runtime dependencies of the server and of its engine on Cassandra, read from the lock file alone: which packages a production install brings,
  * which of them a direct dependency is answerable for, and whether any would run a script at install time.
  *
- * `node scripts/dependencies.ts` rewrites the generated part of docs/dependencies.md; a test holds the two together.
+ * `node scripts/dependencies.ts` rewrites the generated parts of docs/dependencies.md; a test holds the two together.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -32,9 +32,11 @@ interface DirectDependency extends RuntimePackage {
 }
 
 const root = resolve(import.meta.dirname, '..')
-const SERVER = 'packages/server'
-const BEGIN = '<!-- generated: begin -->'
-const END = '<!-- generated: end -->'
+/** What is installed by everybody, and what by those alone who keep their records in Cassandra. */
+export const TREES = { server: 'packages/server', cassandra: 'packages/engine-cassandra' } as const
+export type Tree = keyof typeof TREES
+const beginOf = (tree: Tree) => `<!-- generated: begin ${tree} -->`
+const endOf = (tree: Tree) => `<!-- generated: end ${tree} -->`
 
 function readLock(): Record<string, LockedPackage> {
   return JSON.parse(readFileSync(resolve(root, 'package-lock.json'), 'utf8')).packages
@@ -84,32 +86,32 @@ function describe(lock: Record<string, LockedPackage>, place: string): RuntimePa
 
 const isOurs = (place: string) => place.startsWith('packages/')
 
-/** Every third-party package that a production install of the server brings, by name. */
-export function runtimePackages(): RuntimePackage[] {
+/** Every third-party package that a production install brings, by name. */
+export function runtimePackages(tree: Tree): RuntimePackage[] {
   const lock = readLock()
-  const places = [...reach(lock, SERVER)].filter((place) => !isOurs(place))
+  const places = [...reach(lock, TREES[tree])].filter((place) => !isOurs(place))
   const unique = new Map(places.map((place) => describe(lock, place)).map((p) => [`${p.name}@${p.version}`, p]))
   return [...unique.values()].sort((a, b) => a.name.localeCompare(b.name) || a.version.localeCompare(b.version))
 }
 
-/** The dependencies that the server names itself. */
-export function directDependencies(): DirectDependency[] {
+/** The dependencies that the package names itself. */
+export function directDependencies(tree: Tree): DirectDependency[] {
   const lock = readLock()
-  return Object.keys(lock[SERVER]!.dependencies ?? {})
-    .map((name) => find(lock, SERVER, name)!)
+  return Object.keys(lock[TREES[tree]]!.dependencies ?? {})
+    .map((name) => find(lock, TREES[tree], name)!)
     .filter((place) => !isOurs(place))
     .map((place) => ({ ...describe(lock, place), count: reach(lock, place).size }))
 }
 
-/** The generated part of docs/dependencies.md. */
-export function generatedSection(): string {
-  const all = runtimePackages()
-  const direct = directDependencies()
+/** A generated part of docs/dependencies.md. */
+function generatedSection(tree: Tree): string {
+  const all = runtimePackages(tree)
+  const direct = directDependencies(tree)
   const licenses = [...new Set(all.map((p) => p.license))].sort().join(', ')
   return [
-    BEGIN,
+    beginOf(tree),
     '',
-    `${direct.length} direct dependencies, ${all.length} packages in all. Licences: ${licenses}. None has an install script.`,
+    `${direct.length} direct ${direct.length === 1 ? 'dependency' : 'dependencies'}, ${all.length} packages in all. Licences: ${licenses}. None has an install script.`,
     '',
     '| direct dependency | version | licence | packages it brings |',
     '| --- | --- | --- | --- |',
@@ -119,19 +121,22 @@ export function generatedSection(): string {
     '',
     all.map((p) => `\`${p.name}@${p.version}\``).join(', '),
     '',
-    END,
+    endOf(tree),
   ].join('\n')
 }
 
 export const DEPENDENCIES_PAGE = resolve(root, 'docs/dependencies.md')
 
-/** The page with its generated part made anew. */
+/** The page with its generated parts made anew. */
 export function renewedPage(): string {
-  const page = readFileSync(DEPENDENCIES_PAGE, 'utf8')
-  const begin = page.indexOf(BEGIN)
-  const end = page.indexOf(END)
-  if (begin < 0 || end < begin) throw new Error(`docs/dependencies.md: "${BEGIN}" … "${END}" are missing`)
-  return page.slice(0, begin) + generatedSection() + page.slice(end + END.length)
+  let page = readFileSync(DEPENDENCIES_PAGE, 'utf8')
+  for (const tree of Object.keys(TREES) as Tree[]) {
+    const begin = page.indexOf(beginOf(tree))
+    const end = page.indexOf(endOf(tree))
+    if (begin < 0 || end < begin) throw new Error(`docs/dependencies.md: "${beginOf(tree)}" and its end are missing`)
+    page = page.slice(0, begin) + generatedSection(tree) + page.slice(end + endOf(tree).length)
+  }
+  return page
 }
 
 if (import.meta.main) writeFileSync(DEPENDENCIES_PAGE, renewedPage())

@@ -1,7 +1,7 @@
 /** Keyspaces of a test cluster: one for each engine that a test makes, with a login of its own, as an operator makes them. */
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { type CassandraOptions, keyspaceStatement, tableStatements } from '@holdfast/engine-cassandra'
+import { type CassandraOptions, schemaStatements } from '@holdfast/engine-cassandra'
 import type { Cluster } from '../cluster/cluster.ts'
 
 export interface Keyspace extends AsyncDisposable {
@@ -19,11 +19,8 @@ export async function makeKeyspace(cluster: Cluster): Promise<Keyspace> {
   const copies = (datacenter: string) =>
     Math.min(3, cluster.nodes.filter((node) => node.datacenter === datacenter).length)
   const replicas = Object.fromEntries(datacenters.map((datacenter) => [datacenter, copies(datacenter)]))
-  await cluster.cql(keyspaceStatement(name, replicas))
-  for (const statement of tableStatements(name)) await cluster.cql(statement)
-  await cluster.cql(`CREATE ROLE ${name} WITH PASSWORD = '${password}' AND LOGIN = true`)
-  await cluster.cql(`GRANT SELECT ON KEYSPACE ${name} TO ${name}`)
-  await cluster.cql(`GRANT MODIFY ON KEYSPACE ${name} TO ${name}`)
+  const schema = { keyspace: name, replicas, app: { name, password } }
+  for (const statement of schemaStatements(schema)) await cluster.cql(statement)
   const pem = (file: string) => readFileSync(file, 'utf8')
   const tls = { ca: pem(cluster.authority), cert: pem(cluster.clientCertificate), key: pem(cluster.clientKey) }
   return {

@@ -33,13 +33,15 @@ import {
 } from '@holdfast/engine'
 import { AtomicCells } from './atomic-cells.ts'
 import { Calls } from './calls.ts'
+import { readFacts } from './cluster-facts.ts'
 import { Ends } from './ends.ts'
 import { FastCells } from './fast-cells.ts'
 import { connectFault, readFault } from './faults.ts'
 import { judge } from './frame.ts'
 import { GatheredReads } from './gathered-reads.ts'
-import { type CassandraOptions, MAX_SIZE } from './options.ts'
+import { type CassandraConnection, type CassandraOptions, MAX_SIZE } from './options.ts'
 import { PendingEnds } from './pending-ends.ts'
+import { type ClusterFacts, demandSound } from './preflight.ts'
 import { RowLists } from './row-lists.ts'
 import { checkName } from './schema.ts'
 import { localQuorum, Session } from './session.ts'
@@ -52,13 +54,15 @@ const PATIENCE_MS = 10_000
 const REFRESH_MS = 60_000
 const CLOSE_MS = 5_000
 
+export const CAPABILITIES: Capabilities = {
+  name: 'cassandra',
+  shapes: ['cell', 'rows'],
+  atomic: ['no', 'datacenter', 'global'],
+  maxSize: MAX_SIZE,
+}
+
 export class CassandraEngine implements Engine {
-  readonly capabilities: Capabilities = {
-    name: 'cassandra',
-    shapes: ['cell', 'rows'],
-    atomic: ['no', 'datacenter', 'global'],
-    maxSize: MAX_SIZE,
-  }
+  readonly capabilities = CAPABILITIES
   readonly #calls = new Calls()
   readonly #session: Session
   readonly #keyspace: string
@@ -71,6 +75,8 @@ export class CassandraEngine implements Engine {
   readonly #pending: PendingEnds
   readonly #rows: RowLists
   readonly #failed: (what: string, error: unknown) => void
+  readonly #options: CassandraOptions
+  #facts: ClusterFacts | undefined
   #connected: Promise<void> | undefined
   #refresh: NodeJS.Timeout | undefined
 
@@ -81,6 +87,7 @@ export class CassandraEngine implements Engine {
     const stamps = new Stamps()
     const session = new Session(options)
     this.#session = session
+    this.#options = options
     this.#keyspace = keyspace
     this.#now = now
     this.#failed = options.failed ?? (() => {})
@@ -105,6 +112,9 @@ export class CassandraEngine implements Engine {
     this.#connected ??= this.#connect()
     await this.#connected
     try {
+      // As they were at the start: later only what is new in the spaces is judged by them.
+      this.#facts ??= await readFacts(this.#session, this.#options, this.#keyspace, performance.now() + PATIENCE_MS)
+      demandSound(this.#facts, spaces, this.#options.accept)
       return { fresh: await this.#spaces.declare(spaces, performance.now() + PATIENCE_MS) }
     } catch (error) {
       throw refusal(error)
@@ -117,6 +127,11 @@ export class CassandraEngine implements Engine {
     } catch (error) {
       throw refusal(error)
     }
+  }
+
+  /** Who it is, and whom it trusts, for connections that are made from now on. */
+  renew(connection: CassandraConnection): void {
+    this.#session.renew(connection)
   }
 
   async health(): Promise<Health> {

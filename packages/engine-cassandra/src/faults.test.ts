@@ -73,6 +73,22 @@ test('at a start, what asking again cannot mend is refused with a hint', () => {
   assert.ok(connectFault(nobody({})) instanceof EngineUnavailable)
 })
 
+test('at a start, a handshake that fails says on what; unless a node did not answer, which may be another', () => {
+  const tls = (code: string) => Object.assign(new Error('handshake'), { code })
+  for (const [code, what] of [
+    ['ERR_TLS_CERT_ALTNAME_INVALID', /for other names/],
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', /not in tls\.ca/],
+    ['SELF_SIGNED_CERT_IN_CHAIN', /not in tls\.ca/],
+    ['CERT_HAS_EXPIRED', /not of this time/],
+    ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', /do not take the certificate/],
+    ['ERR_SSL_WRONG_VERSION_NUMBER', /speak no TLS/],
+  ] as const) {
+    const fault = connectFault(nobody({ a: tls(code), b: tls(code) }))
+    assert.ok(fault instanceof EngineRefused && what.test(fault.message) && fault.message.includes(code))
+    assert.ok(connectFault(nobody({ a: tls(code), b: tls('ECONNREFUSED') })) instanceof EngineUnavailable)
+  }
+})
+
 test('what is told names the trouble and quotes nothing', () => {
   for (const error of [response(codes.writeTimeout), nobody({ a: response(codes.serverError) }), response(0x9999)]) {
     assert.doesNotMatch(writeFault(error).message, /4711/)

@@ -31,6 +31,17 @@ const REFUSED_BEFORE: ReadonlySet<number> = new Set([
   responseErrorCodes.unprepared,
 ])
 
+/** This role may not. */
+export function isForbidden(error: unknown): boolean {
+  if (error instanceof NoHostAvailableError) return Object.values(error.innerErrors ?? {}).some(isForbidden)
+  return error instanceof ResponseError && error.code === responseErrorCodes.unauthorized
+}
+
+/** There is no such thing, or it cannot be asked so. */
+export function isInvalid(error: unknown): boolean {
+  return error instanceof ResponseError && error.code === responseErrorCodes.invalid
+}
+
 /** Replicas that were needed do not answer, as far as can be told: asking for something else now is no use either. */
 export function isAway(error: unknown): boolean {
   if (error instanceof ResponseError) {
@@ -84,7 +95,44 @@ export function connectFault(error: unknown): EngineRefused | EngineUnavailable 
   const wrong = inner.find((one) => one instanceof ArgumentError)
   if (wrong !== undefined)
     return new EngineRefused((wrong as Error).message, 'name the datacenter in which this instance runs')
+  const tls = inner.map((one) => tlsTrouble((one as NodeJS.ErrnoException).code))
+  // Another node may be down, and be the one that is as it should be.
+  if (tls.length > 0 && tls.every((one) => one !== undefined)) return new EngineRefused(...tls[0]!)
   return new EngineUnavailable(`Cassandra cannot be reached: ${tell(error)}`, { cause: error })
+}
+
+/** What a handshake failed on, and what mends it. */
+const TLS_TROUBLE: readonly [codes: RegExp, what: string, mend: string][] = [
+  [
+    /^ERR_TLS_CERT_ALTNAME_INVALID$/,
+    "the nodes' certificates are for other names",
+    'engine.cassandra.tls.names, if they are for names that you trust; else certificates for the addresses of the nodes',
+  ],
+  [
+    /^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CERT_SIGNATURE_|CERT_UNTRUSTED|INVALID_CA)/,
+    "the nodes' certificates are of an authority that is not in tls.ca",
+    'check that it is the authority of the nodes, whole; and that nobody sits in between',
+  ],
+  [
+    /^CERT_(HAS_EXPIRED|NOT_YET_VALID)$/,
+    "the nodes' certificates are not of this time",
+    'renew them, or set the clock',
+  ],
+  [
+    /^ERR_SSL_.*ALERT/,
+    'the nodes do not take the certificate that is shown to them, or ask for one and are shown none',
+    'engine.cassandra.tls.certificate and key, of an authority in their truststore',
+  ],
+  [
+    /^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$/,
+    'the nodes speak no TLS on this port',
+    'client_encryption_options: { enabled: true, … } in cassandra.yaml of every node',
+  ],
+]
+
+function tlsTrouble(code: string | undefined): [what: string, mend: string] | undefined {
+  const found = TLS_TROUBLE.find(([codes]) => codes.test(code ?? ''))
+  return found && [`${found[1]} (${code})`, found[2]]
 }
 
 /** In a few words, without what was asked: the driver's own messages may quote the statement's parameters. */

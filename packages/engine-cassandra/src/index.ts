@@ -1,4 +1,5 @@
 /** Holdfast's storage engine on Apache Cassandra. */
-export { CassandraEngine } from './cassandra-engine.ts'
-export type { CassandraOptions } from './options.ts'
-export { keyspaceStatement, tableStatements } from './schema.ts'
+export { applySchema, type Schema, schemaStatements } from './apply-schema.ts'
+export { CAPABILITIES, CassandraEngine } from './cassandra-engine.ts'
+export type { CassandraConnection, CassandraOptions } from './options.ts'
+export { RISKS } from './preflight.ts'

@@ -1,16 +1,23 @@
 /** What the engine needs to know to reach a cluster, and the bounds it keeps. Every limit has its default here. */
 import type { ConnectionOptions } from 'node:tls'
+import type { Risk } from './preflight.ts'
 
-export interface CassandraOptions {
+/** Who this instance is, and whom it trusts. */
+export interface CassandraConnection {
+  readonly credentials?: { readonly username: string; readonly password: string } | undefined
+  /** Absent: plaintext, which has to be accepted. Certificates are verified, whatever is said here. */
+  readonly tls?: Pick<ConnectionOptions, 'ca' | 'cert' | 'key' | 'checkServerIdentity'> | undefined
+}
+
+export interface CassandraOptions extends CassandraConnection {
   /** A few nodes of this datacenter, `host` or `host:port`; the others are learnt from them. */
   readonly contactPoints: readonly string[]
   /** Name of the datacenter in which this instance runs: its own reads and writes stay there. */
   readonly datacenter: string
   /** Default `holdfast`. */
   readonly keyspace?: string | undefined
-  readonly credentials?: { readonly username: string; readonly password: string } | undefined
-  /** Absent: plaintext, for tests. Certificates are verified, whatever is said here. */
-  readonly tls?: Pick<ConnectionOptions, 'ca' | 'cert' | 'key' | 'checkServerIdentity'> | undefined
+  /** What a start refuses and an operator accepts (./preflight.ts). */
+  readonly accept?: readonly Risk[] | undefined
   /** Unix ms, by which records expire. Default the machine's clock. */
   readonly now?: (() => number) | undefined
   /** Ms after which an end that not every datacenter confirmed is `pending`. Default 1000. */

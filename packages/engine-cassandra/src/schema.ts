@@ -17,6 +17,55 @@ const NAME = /^[a-z][a-z0-9_]{0,47}$/
 /** A day, in seconds. */
 const GRACE = 86_400
 
+const LEVELS = "{'class': 'LeveledCompactionStrategy'}"
+const WINDOWS =
+  "{'class': 'TimeWindowCompactionStrategy', 'compaction_window_unit': 'DAYS', 'compaction_window_size': 1}"
+
+export interface Table {
+  /** Types by column. */
+  readonly columns: Readonly<Record<string, string>>
+  readonly partition: readonly string[]
+  readonly clustering: readonly string[]
+  readonly compaction: string
+}
+
+/** By name. */
+export const TABLES: Readonly<Record<string, Table>> = {
+  cells: {
+    columns: { space: 'text', address: 'blob', sealed: 'blob', version: 'blob', ended: 'bigint' },
+    partition: ['space', 'address'],
+    clustering: [],
+    compaction: LEVELS,
+  },
+  rows: {
+    columns: { space: 'text', address: 'blob', place: 'blob', sealed: 'blob' },
+    partition: ['space', 'address'],
+    clustering: ['place'],
+    compaction: WINDOWS,
+  },
+  pending_ends: {
+    columns: { day: 'int', shard: 'int', stamp: 'bigint', space: 'text', address: 'blob', ended: 'bigint' },
+    partition: ['day', 'shard'],
+    clustering: ['stamp', 'space', 'address'],
+    compaction: LEVELS,
+  },
+  pending_days: {
+    columns: { one: 'int', day: 'int', noted: 'boolean' },
+    partition: ['one'],
+    clustering: ['day'],
+    compaction: LEVELS,
+  },
+  spaces: {
+    columns: {
+      ...{ id: 'text', shape: 'text', final: 'boolean', atomic: 'text' },
+      ...{ highest_ttl: 'bigint', confirmed: 'boolean' },
+    },
+    partition: ['id'],
+    clustering: [],
+    compaction: LEVELS,
+  },
+}
+
 /** Names that CQL takes without quotes. Throws TypeError. */
 export function checkName(what: string, name: string): string {
   if (!NAME.test(name))
@@ -24,9 +73,8 @@ export function checkName(what: string, name: string): string {
   return name
 }
 
-/** `replicas`: copies by datacenter. */
-export function keyspaceStatement(keyspace: string, replicas: Readonly<Record<string, number>>): string {
-  checkName('keyspace', keyspace)
+/** `replicas`: copies by datacenter. Throws TypeError. */
+export function replicationOf(replicas: Readonly<Record<string, number>>): string {
   const copies = Object.entries(replicas).map(([datacenter, count]) => {
     if (!/^[A-Za-z0-9._-]{1,64}$/.test(datacenter)) {
       throw new TypeError(`datacenter ${JSON.stringify(datacenter)}: 1-64 letters, digits, ., _ and -`)
@@ -35,35 +83,24 @@ export function keyspaceStatement(keyspace: string, replicas: Readonly<Record<st
     return `'${datacenter}': ${count}`
   })
   if (copies.length === 0) throw new TypeError('at least one datacenter is needed')
-  return `CREATE KEYSPACE IF NOT EXISTS ${keyspace} WITH replication = {'class': 'NetworkTopologyStrategy', ${copies.join(', ')}}`
+  return `{'class': 'NetworkTopologyStrategy', ${copies.join(', ')}}`
+}
+
+/** Throws TypeError. */
+export function keyspaceStatement(keyspace: string, replicas: Readonly<Record<string, number>>): string {
+  checkName('keyspace', keyspace)
+  return `CREATE KEYSPACE IF NOT EXISTS ${keyspace} WITH replication = ${replicationOf(replicas)}`
 }
 
 /** One statement each. */
 export function tableStatements(keyspace: string): readonly string[] {
   checkName('keyspace', keyspace)
-  const cells = "compaction = {'class': 'LeveledCompactionStrategy'}"
-  const windows =
-    "compaction = {'class': 'TimeWindowCompactionStrategy', 'compaction_window_unit': 'DAYS', 'compaction_window_size': 1}"
-  const common = `gc_grace_seconds = ${GRACE} AND compression = {'enabled': false}`
-  const table = (name: string, columns: string, rest: string) =>
-    `CREATE TABLE IF NOT EXISTS ${keyspace}.${name} (${columns}) WITH ${rest} AND ${common}`
-  return [
-    table(
-      'cells',
-      'space text, address blob, sealed blob, version blob, ended bigint, PRIMARY KEY ((space, address))',
-      cells,
-    ),
-    table('rows', 'space text, address blob, place blob, sealed blob, PRIMARY KEY ((space, address), place)', windows),
-    table(
-      'pending_ends',
-      'day int, shard int, stamp bigint, space text, address blob, ended bigint, PRIMARY KEY ((day, shard), stamp, space, address)',
-      cells,
-    ),
-    table('pending_days', 'one int, day int, noted boolean, PRIMARY KEY (one, day)', cells),
-    table(
-      'spaces',
-      'id text PRIMARY KEY, shape text, final boolean, atomic text, highest_ttl bigint, confirmed boolean',
-      cells,
-    ),
-  ]
+  return Object.entries(TABLES).map(([name, { columns, partition, clustering, compaction }]) => {
+    const defined = Object.entries(columns).map(([column, type]) => `${column} ${type}`)
+    const key = [`(${partition.join(', ')})`, ...clustering].join(', ')
+    return (
+      `CREATE TABLE IF NOT EXISTS ${keyspace}.${name} (${defined.join(', ')}, PRIMARY KEY (${key})) ` +
+      `WITH compaction = ${compaction} AND gc_grace_seconds = ${GRACE} AND compression = {'enabled': false}`
+    )
+  })
 }

@@ -6,9 +6,10 @@
  * own time-outs (12 s) never end a wait; ours do. Nodes that are lost are tried again each second, for ever, so no restart
  * is needed.
  */
+import type { ConnectionOptions } from 'node:tls'
 import { EngineUnavailable, EngineUnconfirmed } from '@holdfast/engine'
-import cassandra, { type Client, types } from 'cassandra-driver'
-import { type CassandraOptions, CONNECT_MS, RECONNECT_MS } from './options.ts'
+import cassandra, { type Client, type Host, types } from 'cassandra-driver'
+import { type CassandraConnection, type CassandraOptions, CONNECT_MS, RECONNECT_MS } from './options.ts'
 
 export const { localQuorum, eachQuorum, localSerial, serial } = types.consistencies
 export type Value = Buffer | bigint | number | string | boolean | null
@@ -25,6 +26,8 @@ export interface Run {
   readonly routingKey?: Buffer
 }
 
+export type { Host }
+
 /** A row as the driver gives it. */
 export type Row = { readonly [column: string]: unknown }
 
@@ -33,18 +36,39 @@ const HEDGE_MS = 100
 /** After close() the driver may wait for ever for an answer (seen after an authorization fault). */
 const SHUTDOWN_MS = 2_000
 
+/** The password as it is when a connection is made. */
+class CurrentLogin extends cassandra.auth.PlainTextAuthProvider {
+  current: NonNullable<CassandraConnection['credentials']>
+
+  constructor(credentials: NonNullable<CassandraConnection['credentials']>) {
+    super(credentials.username, credentials.password)
+    this.current = credentials
+  }
+
+  override newAuthenticator(endpoint: string, name: string): cassandra.auth.Authenticator {
+    const { username, password } = this.current
+    return new cassandra.auth.PlainTextAuthProvider(username, password).newAuthenticator(endpoint, name)
+  }
+}
+
 export class Session {
   readonly client: Client
+  /** The driver reads both anew for each connection. */
+  readonly #tls: (ConnectionOptions & { rejectUnauthorized: true }) | undefined
+  readonly #login: CurrentLogin | undefined
   readonly #known = new Set<Known>()
   #closed = false
 
   constructor(options: CassandraOptions) {
     const { contactPoints, datacenter, credentials, tls } = options
+    this.#tls = tls && { ...tls, rejectUnauthorized: true }
+    const login = credentials && new CurrentLogin(credentials)
+    this.#login = login
     this.client = new cassandra.Client({
       contactPoints: [...contactPoints],
       localDataCenter: datacenter,
-      ...(credentials && { credentials: { ...credentials } }),
-      ...(tls && { sslOptions: { ...tls, rejectUnauthorized: true } }),
+      ...(login && { authProvider: login }),
+      ...(this.#tls && { sslOptions: this.#tls }),
       policies: {
         retry: new cassandra.policies.retry.FallthroughRetryPolicy(),
         reconnection: new cassandra.policies.reconnection.ConstantReconnectionPolicy(RECONNECT_MS),
@@ -73,11 +97,35 @@ export class Session {
     return Object.keys(known?.strategyOptions ?? {}).filter((name) => name !== 'class').length
   }
 
+  /** Of all datacenters. */
+  get hosts(): readonly Host[] {
+    return this.client.hosts.values()
+  }
+
   /** Rejects with the driver's own errors. */
   async connect(): Promise<void> {
     this.client.on('hostAdd', (host) => this.#known.add(host))
     await this.client.connect()
     for (const host of this.client.hosts.values()) this.#known.add(host as unknown as Known)
+  }
+
+  /** For connections that are made from now on. Whether there is TLS, and whether a password, cannot change. */
+  renew({ credentials, tls }: CassandraConnection): void {
+    if (this.#tls !== undefined && tls !== undefined) {
+      // What is not there any more goes: undefined would be a value for Node.
+      for (const name of ['ca', 'cert', 'key', 'checkServerIdentity'] as const) delete this.#tls[name]
+      Object.assign(this.#tls, tls)
+    }
+    if (this.#login !== undefined && credentials !== undefined) this.#login.current = credentials
+  }
+
+  /** The same as `run` for statements that are asked once, or that no node prepares; of one node, if given. */
+  async ask(statement: string, values: readonly Value[], run: Run & { readonly host?: Host }): Promise<readonly Row[]> {
+    const { level, host } = run
+    const options = { consistency: level, prepare: false, ...(host && { host }) }
+    const send = (readTimeout: number) => this.client.execute(statement, [...values], { ...options, readTimeout })
+    const { rows } = await this.#send(send, run)
+    return rows ?? []
   }
 
   /** The rows. Rejects with the driver's errors, with `EngineUnavailable` if it was not sent, or as {@link late}. */

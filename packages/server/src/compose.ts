@@ -6,8 +6,7 @@
  */
 import type { IncomingMessage } from 'node:http'
 import { hostname } from 'node:os'
-import { dirname } from 'node:path'
-import { type Engine, EngineStorageFull } from '@holdfast/engine'
+import { EngineStorageFull } from '@holdfast/engine'
 import type { Logger } from 'pino'
 import type { Access } from './access/access.ts'
 import { Caller } from './access/caller.ts'
@@ -16,11 +15,8 @@ import { networkOf } from './audit/network.ts'
 import { AuditFile, standardOutput } from './audit/sinks.ts'
 import { version } from './common/version.ts'
 import { fingerprint } from './config/fingerprint.ts'
-import { ConfigError } from './config/problems.ts'
 import { cautions, type Mode } from './config/rules.ts'
 import type { Config } from './config/schema.ts'
-import { EmbeddedEngine } from './engines/embedded/embedded-engine.ts'
-import { MemoryEngine } from './engines/memory/memory-engine.ts'
 import { createAdmin } from './http/admin.ts'
 import { listenAdmin } from './http/admin-listener.ts'
 import { requestIdOf } from './http/exchange.ts'
@@ -35,6 +31,7 @@ import { Heartbeat, INSTANCES, Records } from './records/index.ts'
 import { ExpiryWarnings } from './service/expiry.ts'
 import { changesBetween, expiring, readMaterial, waitingBetween } from './service/material.ts'
 import { type Reloaded, Reloader, type Source } from './service/reloader.ts'
+import { checkCapabilities, storageOf } from './service/storage.ts'
 import { storeSpace } from './stores/rules.ts'
 import { Store } from './stores/service.ts'
 
@@ -55,15 +52,15 @@ export interface Running {
  */
 export async function compose(config: Config, mode: Mode, log: Logger, source?: Source): Promise<Running> {
   await using opened = new AsyncDisposableStack()
-  const unopened = makeEngine(config, log)
-  checkCapabilities(config, unopened)
+  const storage = await storageOf(config, log)
+  checkCapabilities(config, storage.capabilities)
   const { audit, reopenAudit } = openAudit(config, opened)
   const started = config
   const done = (outcome: 'done' | 'failed') => instance.reloaded(outcome)
   const reloader = source && new Reloader({ source, take, log, audit, reopenAudit, done })
   await reloader?.follow(config)
   let live = await readMaterial(config, mode)
-  const engine = opened.adopt(unopened, (engine) => engine.close())
+  const engine = opened.adopt(storage.make(live.cassandra), (engine) => engine.close())
   opened.defer(() => reloader?.stop())
   if (!mode.development) for (const caution of cautions(config)) log.warn(caution)
   const spaces = [...config.stores.map(storeSpace), INSTANCES]
@@ -161,10 +158,11 @@ export async function compose(config: Config, mode: Mode, log: Logger, source?: 
   /** All that can fail comes first; then everything is swapped, in one turn; then open connections are judged. */
   async function take(config: Config, stopped: AbortSignal): Promise<Reloaded> {
     const next = await readMaterial(config, mode, live, stopped)
-    checkCapabilities(config, engine)
+    checkCapabilities(config, engine.capabilities)
     const changed = changesBetween(live, next)
     await records.adopt(next.keyset, config.stores.map(storeSpace))
     live = next
+    if (live.cassandra !== undefined) engine.renew?.(live.cassandra)
     metrics.know(named(config))
     const stores = makeStores(config)
     if (live.tls.admin !== undefined) admin.renew(live.tls.admin.options)
@@ -209,42 +207,6 @@ function openAudit({ audit }: Config, opened: AsyncDisposableStack): { audit: Au
     reopenAudit = () => file.reopen()
   }
   return { audit: opened.adopt(new Audit(sink), (audit) => audit.flush()), reopenAudit }
-}
-
-/** What each floor of free space means. */
-const FLOORS = [
-  'there is enough space again: everything is accepted',
-  'little space is left: writes are refused, logouts go on',
-  'hardly any space is left: writes and logouts are refused',
-] as const
-
-function makeEngine({ engine: { embedded } }: Config, log: Logger): Engine {
-  const jumped = (ms: number) => {
-    log.warn(
-      { seconds: Math.round(ms / 1000) },
-      'the clock jumped ahead, or the machine slept: what has expired is removed in an hour; set the clock if it is wrong',
-    )
-  }
-  if (embedded === undefined) return new MemoryEngine({ jumped })
-  return new EmbeddedEngine({
-    ...embedded,
-    jumped,
-    floorChanged: ({ floor, free, floors }) => {
-      log.warn({ folder: dirname(embedded.file), free, floors }, FLOORS[floor])
-    },
-  })
-}
-
-/** What the engine cannot hold is an error of the configuration, told before anything is opened. */
-function checkCapabilities({ stores }: Config, { capabilities }: Engine): void {
-  const problems = stores.flatMap((rules, index) => {
-    const { maxSize } = storeSpace(rules)
-    if (maxSize <= capabilities.maxSize) return []
-    return [
-      `stores[${index}].maxValue: engine ${capabilities.name} holds at most ${capabilities.maxSize} bytes, sealed`,
-    ]
-  })
-  if (problems.length > 0) throw new ConfigError(problems)
 }
 
 /** Who sent a request on the basic listener; a refusal is audited. */

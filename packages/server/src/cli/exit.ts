@@ -5,7 +5,7 @@
  * The message of an error that we do not know may quote what it failed on, and that may be a key or a value. So only
  * errors made to be read by people keep their message; of the others the name, the code and the stack's places are told.
  */
-import { EngineStorageFull } from '@holdfast/engine'
+import { EngineStorageFull, EngineUnavailable } from '@holdfast/engine'
 import { ConfigError } from '../config/problems.ts'
 
 export const EXIT = { stopped: 0, fault: 1, usage: 2, refused: 3, notDue: 4, found: 5 } as const
@@ -46,6 +46,9 @@ export function explain(error: unknown): { text: string; code: number } {
       text: `${error.message}\n  Free some, or lower engine.embedded.minFree: what is new in the storage has to be written.`,
       code: EXIT.refused,
     }
+  }
+  if (error instanceof EngineUnavailable) {
+    return { text: `the storage: ${error.message}\n  It may pass: try again.`, code: EXIT.fault }
   }
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
   if (code !== undefined && Object.hasOwn(SYSTEM, code)) {

@@ -8,6 +8,7 @@ import { version } from '../common/version.ts'
 import { ConfigError } from '../config/problems.ts'
 import { addCaCommands } from './ca/commands.ts'
 import { addCallerCommands } from './caller/commands.ts'
+import { addCassandraCommands } from './cassandra/commands.ts'
 import { type AddCommands, examples, type Outcome } from './commands.ts'
 import { addCompletionCommands } from './completion/commands.ts'
 import { addConfigCommands } from './config/commands.ts'
@@ -22,6 +23,7 @@ const NOUNS: readonly AddCommands[] = [
   addCaCommands,
   addCallerCommands,
   addKeysCommands,
+  addCassandraCommands,
   addConfigCommands,
   addDoctorCommands,
   addCompletionCommands,

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { RISKS } from '@holdfast/engine-cassandra'
 import { parseConfig } from './load.ts'
 import { ConfigError } from './problems.ts'
+import { CASSANDRA_RISKS } from './schema.ts'
 
 const SMALL = `
 listen: { certificate: tls/server.pem, key: /etc/tls/key.pem }
@@ -232,6 +234,65 @@ for (const [what, text, expected] of MISTAKES) {
     )
   })
 }
+
+/** SMALL on a cluster. */
+const onCassandra = (lines: string) =>
+  changed('embedded: { file: db/holdfast.sqlite }', `cassandra: { contactPoints: [a], datacenter: dc1, ${lines} }`)
+const LOGIN = 'username: app, passwordFile: pw'
+const TLS = 'tls: { ca: ca.pem }'
+
+test('a cluster needs little to be named', () => {
+  const { cassandra } = parse(onCassandra(`${LOGIN}, ${TLS}`)).engine
+  assert.deepEqual(cassandra, {
+    ...{ contactPoints: ['a'], datacenter: 'dc1', keyspace: 'holdfast', username: 'app', accept: [] },
+    ...{ passwordFile: '/srv/holdfast/pw', tls: { ca: '/srv/holdfast/ca.pem' } },
+  })
+  parse(
+    onCassandra('tls: { ca: ca.pem, certificate: c.pem, key: k.pem, names: [spiffe://a/cassandra, dns:b.example] }'),
+  )
+  parse(onCassandra('accept: [plaintext, no-authentication]'))
+})
+
+const CLUSTERS: [title: string, lines: string, problem: RegExp][] = [
+  ['no TLS', LOGIN, /:14: engine\.cassandra: tls is missing.*give tls\.ca, or accept: \[plaintext\]$/],
+  ['no proof', TLS, /engine\.cassandra: it proves to the nodes who it is by nothing/],
+  ['a user without a password', `username: app, ${TLS}`, /username and passwordFile belong together/],
+  [
+    'the default user',
+    `username: cassandra, passwordFile: pw, ${TLS}`,
+    /engine\.cassandra\.username: is the default superuser/,
+  ],
+  ['half a pair', `${LOGIN}, tls: { ca: c, key: k }`, /engine\.cassandra\.tls: certificate and key belong together/],
+  [
+    'no kind of name',
+    `${LOGIN}, tls: { ca: c, names: ['dns:A'] }`,
+    /tls\.names\[0\]: "dns:A": not a host name in lower case/,
+  ],
+  [
+    'a secret as a name',
+    `${LOGIN}, tls: { ca: c, names: ['basic:a'] }`,
+    /tls\.names\[0\]: "basic:a": a node has no secret/,
+  ],
+  ['a password in the file', `password: hunter2, ${TLS}`, /a secret does not stand in this file: .*passwordFile$/],
+  [
+    'a word that accepts nothing',
+    `${LOGIN}, ${TLS}, accept: [everything]`,
+    /accept\[0\]: expected plaintext or superuser or/,
+  ],
+  ['a keyspace that is no name', `${LOGIN}, ${TLS}, keyspace: Hold-Fast`, /keyspace: expected 1-48 characters of a-z/],
+]
+for (const [title, lines, problem] of CLUSTERS) {
+  test(`a cluster is refused: ${title}`, () => {
+    const found = problems(onCassandra(lines))
+    assert.ok(
+      found.some((one) => problem.test(one)),
+      found.join('\n'),
+    )
+    assert.ok(!found.join().includes('hunter2'))
+  })
+}
+
+test('the words that accept are those of the engine', () => assert.deepEqual(CASSANDRA_RISKS, RISKS))
 
 test('of what is not YAML the first fault is told, and not what follows from it', () => {
   const tab = changed('  - path: sessions\n    ttl: 1h', '  - path: sessions\n\tttl: 1h\n    final: true')

@@ -27,6 +27,7 @@ export interface Reading {
 const SECRET = /^(pass|passphrase|password|secret|token|key)$/i
 const INSTEAD: Readonly<Record<string, string>> = {
   passphraseFile: 'put it into a file of its own and name that in passphraseFile',
+  passwordFile: 'put it into a file of its own and name that in passwordFile',
   secretSha256: 'secretSha256 takes its SHA-256; `holdfast caller add basic:NAME` makes both',
 }
 

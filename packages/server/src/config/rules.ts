@@ -5,6 +5,7 @@
 import { isIPv4 } from 'node:net'
 import { problemWithName, problemWithVouching, Vouching } from '../access/names.ts'
 import { problemWithNetwork } from '../access/networks.ts'
+import { cassandra } from './cassandra-rules.ts'
 import type { Config } from './schema.ts'
 import { formatUnit } from './units.ts'
 
@@ -13,7 +14,7 @@ export interface Mode {
   readonly development: boolean
 }
 
-type Tell = (key: string, message: string) => void
+export type Tell = (key: string, message: string) => void
 
 /** Paths that the server itself answers. */
 const RESERVED = ['api', 'docs', 'healthz']
@@ -145,8 +146,12 @@ function storage({ engine, keys }: Config, { development }: Mode, tell: Tell): v
   if (named.length !== 1)
     tell('engine', `name exactly one engine, found ${named.length === 0 ? 'none' : named.join(' and ')}`)
   if (engine.memory !== undefined && !development) {
-    tell('engine.memory', 'forgets every session at a restart, so it is for development mode only: use embedded')
+    tell(
+      'engine.memory',
+      'forgets every session at a restart, so it is for development mode only: use embedded or cassandra',
+    )
   }
+  if (engine.cassandra !== undefined) cassandra(engine.cassandra, tell)
   const floors = engine.embedded?.minFree
   if (floors !== undefined && floors.ends > floors.writes) {
     tell('engine.embedded.minFree.ends', 'is above the floor for writes: a logout must still work when writes do not')

@@ -10,6 +10,20 @@ import { choice, count, duration, type Field, file, seconds, share, size, text }
 
 const NAME = '^[a-z0-9][a-z0-9_-]{0,63}$'
 const NAME_FORM = '1-64 characters of a-z, 0-9, _ and -, beginning with a letter or a digit'
+/** What a start on Cassandra refuses unless it is accepted; the same words as in @holdfast/engine-cassandra. */
+export const CASSANDRA_RISKS = [
+  'plaintext',
+  'superuser',
+  'no-authentication',
+  'no-authorization',
+  'simple-strategy',
+  'datacenter-without-replicas',
+  'auth-replication',
+  'periodic-commitlog',
+  'paxos-v1',
+  'unread-settings',
+] as const
+
 const MINIMUM_VERSION = choice(['TLSv1.3', 'TLSv1.2'], {
   description: 'Oldest TLS version accepted. TLSv1.2 only for clients that cannot do better.',
   default: 'TLSv1.3',
@@ -218,6 +232,71 @@ const floor = (what: string, share: string, fallback: string) =>
     ...{ from: '0', to: '1048576GiB', default: fallback },
   })
 
+const Cassandra = Type.Object(
+  {
+    contactPoints: Type.Array(
+      text({
+        description: 'HOST or HOST:PORT.',
+        pattern: '^[A-Za-z0-9._:[\\]-]{1,260}$',
+        form: 'a host, or host:port',
+      }),
+      {
+        description: 'A few nodes of this datacenter; the others are learnt from them.',
+        minItems: 1,
+        sample: ['10.0.0.11', '10.0.0.12'],
+      },
+    ),
+    datacenter: text({
+      description: 'The datacenter in which this instance runs, as Cassandra names it.',
+      pattern: '^[A-Za-z0-9._-]{1,64}$',
+      form: '1-64 characters of A-Z, a-z, 0-9, ., _ and -',
+      sample: 'dc1',
+    }),
+    keyspace: text({
+      description: 'Its keyspace; `holdfast cassandra schema` makes it.',
+      pattern: '^[a-z][a-z0-9_]{0,47}$',
+      form: '1-48 characters of a-z, 0-9 and _, beginning with a letter',
+      default: 'holdfast',
+    }),
+    username: Type.Optional(
+      text({
+        description: 'The role that it logs in as: one of its own, no superuser.',
+        pattern: '^[A-Za-z0-9._@-]{1,64}$',
+        form: '1-64 characters of A-Z, a-z, 0-9, ., _, @ and -',
+        sample: 'holdfast_app',
+      }),
+    ),
+    passwordFile: Type.Optional(
+      file({ description: 'File with its password, for its owner alone.', sample: 'cassandra-password' }),
+    ),
+    tls: Type.Optional(
+      Type.Object(
+        {
+          ca: file({ description: "The authorities of the nodes' certificates, PEM.", sample: 'tls/cassandra-ca.pem' }),
+          certificate: Type.Optional(
+            file({ description: 'The certificate that it shows to them, PEM.', sample: 'tls/cassandra-client.pem' }),
+          ),
+          key: Type.Optional(file({ description: 'Its private key, PEM.', sample: 'tls/cassandra-client-key.pem' })),
+          names: Type.Optional(
+            Type.Array(text({ description: 'dns:NAME or spiffe://….' }), {
+              description:
+                "Names of which a node's certificate must have one. Absent: it must be for the node's IP address.",
+              minItems: 1,
+              sample: ['dns:cassandra.example.org'],
+            }),
+          ),
+        },
+        { description: 'TLS to the nodes, whose certificates are always verified.' },
+      ),
+    ),
+    accept: Type.Array(choice(CASSANDRA_RISKS, { description: 'See docs/guides/cassandra.md.' }), {
+      description: 'What a start refuses by itself, and accepts if it is listed here. Each takes a promise away.',
+      default: [],
+    }),
+  },
+  { description: 'Apache Cassandra, in one datacenter or several; needs the package @holdfast/engine-cassandra.' },
+)
+
 const Engine = Type.Object(
   {
     embedded: Type.Optional(
@@ -237,6 +316,7 @@ const Engine = Type.Object(
         { description: 'SQLite inside this process, on a local disk.', shown: true },
       ),
     ),
+    cassandra: Type.Optional(Cassandra),
     memory: Type.Optional(
       Type.Object(
         {},

@@ -131,7 +131,13 @@ export function whyUnfit({ keyUsage, subjectAltName }: X509Certificate): string 
   return undefined
 }
 
-function checkKey(what: string, files: ListenerFiles, certificate: X509Certificate, pem: string): void {
+/** Refuses a key that is not the certificate's, or that everybody may use. */
+export function checkKey(
+  what: string,
+  files: Pick<ListenerFiles, 'certificate' | 'key'>,
+  certificate: X509Certificate,
+  pem: string,
+): void {
   if ((statSync(files.key).mode & 0o007) !== 0) {
     throw new TlsRefused(`${what}: everybody on this machine may use ${files.key}`, `run: chmod o-rwx ${files.key}`)
   }

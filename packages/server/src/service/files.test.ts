@@ -157,7 +157,12 @@ test('the files of a configuration are those that the server reads, absolute, ea
   const everything = sampleConfig(configFields, '')
     .replace(/^( *)#(?! |$)/gm, '$1')
     .replace(/^ *passphrase(Credential|Command):.*\n/gm, '')
-  const files = readFilesOf(parseConfig(everything, { name: 'sample', folder: '/srv', development: false }))
   const names = ['tls/server.pem', 'tls/server-key.pem', 'tls/ca.pem', 'tls/ca.crl', 'keys/stores.json', 'passphrase']
-  assert.deepEqual(files.toSorted(), names.map((name) => `/srv/${name}`).sort())
+  const cassandra = ['ca', 'client', 'client-key'].map((name) => `tls/cassandra-${name}.pem`)
+  const others = { embedded: ['cassandra-password', ...cassandra], cassandra: [] }
+  for (const [without, more] of Object.entries(others)) {
+    const one = everything.replace(new RegExp(`^  ${without}:\\n(( {4}.*)?\\n)*`, 'm'), '')
+    const files = readFilesOf(parseConfig(one, { name: 'sample', folder: '/srv', development: false }))
+    assert.deepEqual(files.toSorted(), [...names, ...more].map((name) => `/srv/${name}`).sort())
+  }
 })

@@ -15,8 +15,8 @@ const POLL_MS = 500
 const REST_MS = 200
 
 /** The files that a configuration names and the server reads. Those that it writes are not among them. */
-export function readFilesOf({ engine, audit, ...read }: Config): string[] {
-  return [...new Set(filesOf(read, configFields))]
+export function readFilesOf({ engine: { cassandra }, audit, ...read }: Config): string[] {
+  return [...new Set(filesOf({ ...read, engine: { cassandra } }, configFields))]
 }
 
 /** The values of all fields that are files. */

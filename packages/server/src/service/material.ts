@@ -13,6 +13,7 @@ import { type Config, configFields } from '../config/schema.ts'
 import type { Expiring } from '../http/instance-metrics.ts'
 import { type ListenerTls, readListenerTls } from '../http/tls.ts'
 import { credentialFile, type Keyset, loadKeysetFile, wrappingFrom } from '../records/index.ts'
+import { type CassandraFiles, readCassandraFiles } from './cassandra.ts'
 import { filesOf } from './files.ts'
 
 export interface Material {
@@ -24,6 +25,9 @@ export interface Material {
   readonly keyset: Keyset
   /** Changes with the keyset's files. */
   readonly keysetDigest: string
+  /** As at the start: another one waits for the next. */
+  readonly engine: Config['engine']
+  readonly cassandra: CassandraFiles | undefined
 }
 
 /**
@@ -43,7 +47,9 @@ export async function readMaterial(
   const access = new Access({ grants, authorities, basic })
   const keysetDigest = await digestOfKeyset(config)
   const keyset = keysetDigest === before?.keysetDigest ? before.keyset : await loadKeyset(config, signal)
-  return { config, authorities, tls, access, keyset, keysetDigest }
+  const engine = before?.engine ?? config.engine
+  const cassandra = engine.cassandra && (await readCassandraFiles(engine.cassandra))
+  return { config, authorities, tls, access, keyset, keysetDigest, engine, cassandra }
 }
 
 const DAY_MS = 86_400_000
@@ -52,15 +58,17 @@ const CERTIFICATE_MS = 30 * DAY_MS
 const LIST_MS = 7 * DAY_MS
 
 /** Everything that has an end. A certificate that lives for hours is due in the last third of them. */
-export function expiring({ tls, authorities }: Material): Expiring[] {
+export function expiring({ tls, authorities, cassandra }: Material): Expiring[] {
   const ends = (name: string, expires: Date, ahead: number) => {
     return { name, expires, due: new Date(expires.getTime() - ahead) }
   }
+  const pair = (name: string, { begins, expires }: { begins: Date; expires: Date }) => {
+    const third = (expires.getTime() - begins.getTime()) / 3
+    return ends(name, expires, Math.min(CERTIFICATE_MS, third))
+  }
   return [
-    ...Object.entries(tls).map(([listener, { begins, expires }]) => {
-      const third = (expires.getTime() - begins.getTime()) / 3
-      return ends(`listener ${listener}`, expires, Math.min(CERTIFICATE_MS, third))
-    }),
+    ...Object.entries(tls).map(([listener, shown]) => pair(`listener ${listener}`, shown)),
+    ...(cassandra?.shown ? [pair('client of Cassandra', cassandra.shown)] : []),
     ...authorities.map(({ name, expires }) => ends(`authority ${name}`, expires, CERTIFICATE_MS)),
     ...authorities.flatMap(({ name, listsExpire }) => {
       return listsExpire === undefined ? [] : [ends(`revocation list of ${name}`, listsExpire, LIST_MS)]
@@ -80,6 +88,7 @@ const KINDS: Readonly<Record<string, (material: Material) => unknown>> = {
   grants: ({ config }) => config.grants,
   stores: ({ config }) => config.stores,
   keyset: ({ keysetDigest }) => keysetDigest,
+  'access to Cassandra': ({ cassandra }) => [cassandra?.credentials, cassandra?.tls?.ca, cassandra?.tls?.cert],
 }
 
 /** The kinds in which two differ. */

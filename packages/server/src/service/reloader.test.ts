@@ -27,7 +27,7 @@ function start(t: Pick<TestContext, 'after'>, change: Partial<ReloaderOptions> =
   const outcomes: string[] = []
   const say = (level: string) => (fields: object) => void logged.push([level, fields])
   const reloader = new Reloader({
-    source: { file, load: () => ({}) as Config, explain: (error) => (error as Error).message },
+    source: { file, load: () => ({ engine: {} }) as Config, explain: (error) => (error as Error).message },
     take: () => {
       takings.push(Promise.withResolvers())
       return takings.at(-1)!.promise
@@ -218,15 +218,15 @@ test('what waits for the next start is told', async (t) => {
 
 describe('at start-up, a configuration that changed', () => {
   const CASES: [what: string, load: () => Config, due: boolean][] = [
-    ['not', () => ({ stores: [] }) as unknown as Config, false],
-    ['before it was followed', () => ({ stores: ['other'] }) as unknown as Config, true],
+    ['not', () => ({ engine: {}, stores: [] }) as unknown as Config, false],
+    ['before it was followed', () => ({ engine: {}, stores: ['other'] }) as unknown as Config, true],
     ['and is broken now', () => assert.fail('no YAML'), true],
   ]
   for (const [what, load, due] of CASES) {
     test(`${what} is ${due ? '' : 'not '}read again`, async (t) => {
       const source = { file: '/nowhere', load, explain: () => 'a problem' }
       const { reloader, outcomes, takings } = start(t, { source })
-      await reloader.follow({ stores: [] } as unknown as Config)
+      await reloader.follow({ engine: {}, stores: [] } as unknown as Config)
       reloader.start()
       const until = performance.now() + 200
       while (performance.now() < until && outcomes.length + takings.length === 0) await setImmediate()
@@ -236,7 +236,7 @@ describe('at start-up, a configuration that changed', () => {
 
   test('after it was followed is noticed, by itself', async (t) => {
     const { reloader, file, begun, logged, told } = start(t)
-    await reloader.follow({} as Config)
+    await reloader.follow({ engine: {} } as Config)
     appendFileSync(file, '2')
     reloader.start()
     ;(await begun(1)).resolve(CHANGED)
