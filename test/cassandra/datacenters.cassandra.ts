@@ -23,7 +23,8 @@ const FAST = space('store:fast', {})
 const REUSABLE = space('store:reusable', { final: false })
 const ATOMIC = space('store:atomic', { atomic: 'datacenter' })
 const GLOBAL = space('store:global', { atomic: 'global' })
-const SPACES = [FAST, REUSABLE, ATOMIC, GLOBAL]
+const EVERYWHERE = space('store:everywhere', { atomic: 'global', final: false })
+const SPACES = [FAST, REUSABLE, ATOMIC, GLOBAL, EVERYWHERE]
 const FINAL = [FAST, ATOMIC, GLOBAL]
 
 const in5s = () => performance.now() + 5_000
@@ -87,6 +88,21 @@ describe('two datacenters', () => {
       await put(near, one, at)
       assert.ok(typeof (await near.take(one.id, at, in5s())) === 'object')
       assert.equal(await get(far, one, at), 'ended')
+    }
+  })
+
+  test('in a store that is exact everywhere, what is written, taken or removed is so there when it is answered', async () => {
+    for (let round = 0; round < 10; round++) {
+      const at = address()
+      for (const one of [GLOBAL, EVERYWHERE]) {
+        assert.equal(await put(near, one, at), 'written')
+        assert.equal(typeof (await get(far, one, at)), 'object', one.id)
+      }
+      assert.equal(await end(near, EVERYWHERE, at), 'done')
+      assert.equal(await get(far, EVERYWHERE, at), 'absent')
+      await put(near, EVERYWHERE, at)
+      assert.equal(typeof (await near.take(EVERYWHERE.id, at, in5s())), 'object')
+      assert.equal(await get(far, EVERYWHERE, at), 'absent')
     }
   })
 

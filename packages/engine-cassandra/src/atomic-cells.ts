@@ -1,14 +1,21 @@
 /**
  * Writes in atomic spaces: conditional ones and takes are exact, because a record is only ever written by a conditional
- * statement (a lightweight transaction), whose consensus is that of the datacenter (LOCAL_SERIAL) or of all (SERIAL, and
- * then a quorum of each datacenter holds what was decided). Each is conditional on all that the decision rests on.
+ * statement (a lightweight transaction), whose consensus is that of the datacenter (LOCAL_SERIAL) or of all (SERIAL). Each is conditional on all that the decision rests on.
  *
  * Nothing is tried again once its outcome is in doubt. One that was decided against is judged by what the statement found,
  * and asked again where that was only something that had expired. Within this process those on one address take turns:
  * consensus among many at once is slow, and fails.
  */
-import { type Cell, type Condition, EngineUnavailable, expiryOf, isExpired, type PutOptions } from '@holdfast/engine'
-import { readFault, stepsFault } from './faults.ts'
+import {
+  type Cell,
+  type Condition,
+  EngineUnavailable,
+  EngineUnconfirmed,
+  expiryOf,
+  isExpired,
+  type PutOptions,
+} from '@holdfast/engine'
+import { readFault, stepsFault, tell } from './faults.ts'
 import { expiryIn, HEAD_BYTES, headOf, headOfVersion, isMarked, judge, type Row, sweepAfter } from './frame.ts'
 import { eachQuorum, localQuorum, localSerial, type Run, type Session, serial, type Value } from './session.ts'
 import type { OpenSpace } from './space.ts'
@@ -48,18 +55,18 @@ export class AtomicCells {
     )
   }
 
-  /** The cell, which is ended when this resolves, in this datacenter (`datacenter`) or in all (`global`). */
+  /** The cell, which is ended in this datacenter when this resolves; in a final space the caller ends it in all. */
   take(space: OpenSpace, address: Buffer, deadline: number): Promise<Cell | 'ended' | 'absent'> {
     return this.#turns.take(space.id + address.toString('latin1'), deadline, () => this.#take(space, address, deadline))
   }
 
   /** Leaves nothing; in a reusable space. */
   async remove(space: OpenSpace, address: Buffer, everywhere: boolean, deadline: number): Promise<void> {
-    const run = this.#run(space, deadline)
-    const level = everywhere ? eachQuorum : run.level
-    await this.#turns.take(space.id + address.toString('latin1'), deadline, () =>
-      this.#decide('SET sealed = null, version = null', [], 'IF ended = null', [], space, address, { ...run, level }),
-    )
+    await this.#turns.take(space.id + address.toString('latin1'), deadline, async () => {
+      const set = 'SET sealed = null, version = null'
+      await this.#decide(set, [], 'IF ended = null', [], space, address, this.#run(space, deadline))
+      if (everywhere) await this.#spread(space, address, deadline)
+    })
   }
 
   async #put(
@@ -79,7 +86,10 @@ export class AtomicCells {
       const [clause, given] = clauseOf(condition, seen)
       const set = 'SET sealed = ?, version = ?'
       const found = await this.#decide(set, values, clause, given, space, address, this.#run(space, deadline), ttl)
-      if (found === undefined) return 'written'
+      if (found === undefined) {
+        if (space.atomic === 'global') await this.#spread(space, address, deadline)
+        return 'written'
+      }
       seen = { ...seen, ...found }
     }
   }
@@ -114,7 +124,9 @@ export class AtomicCells {
       const found = space.final
         ? await this.#mark(space, address, this.#options.markerOf(space, now, row), clause, given, run)
         : await this.#decide('SET sealed = null, version = null', [], clause, given, space, address, run)
-      if (found === undefined) return answer
+      if (found !== undefined) continue
+      if (space.atomic === 'global' && !space.final) await this.#spread(space, address, deadline)
+      return answer
     }
   }
 
@@ -135,8 +147,21 @@ export class AtomicCells {
   }
 
   #run({ atomic }: OpenSpace, deadline: number): Run {
-    const levels = atomic === 'global' ? { level: eachQuorum, serial } : { level: localQuorum, serial: localSerial }
-    return { ...levels, deadline }
+    return { level: localQuorum, serial: atomic === 'global' ? serial : localSerial, deadline }
+  }
+
+  /**
+   * A quorum of every datacenter holds what was decided, when this resolves: a read at EACH_QUORUM repairs those that lack
+   * it. As the level of the statement itself EACH_QUORUM would not do: Paxos counts answers, whichever datacenter they are of.
+   */
+  async #spread(space: OpenSpace, address: Buffer, deadline: number): Promise<void> {
+    const statement = `SELECT sealed, ended, version FROM ${this.#table} ${WHERE}`
+    try {
+      await this.#session.run(statement, [space.id, address], { level: eachQuorum, deadline, reads: true })
+    } catch (error) {
+      const message = `done in this datacenter; not confirmed by the others: ${tell(error)}`
+      throw new EngineUnconfirmed(message, { cause: error })
+    }
   }
 
   /** Undefined: it was done. Else what was found of that on which it was conditional. */

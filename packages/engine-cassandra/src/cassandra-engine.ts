@@ -207,8 +207,8 @@ export class CassandraEngine implements Engine {
     const at = Buffer.from(address)
     return this.#calls.accept(async () => {
       const answer = await this.#atomic.take(opened, at, deadline)
-      // Consensus was of this datacenter: the others learn of it as they do of any end.
-      if (opened.final && opened.atomic === 'datacenter' && answer !== 'ended') await this.#spread(opened, at, deadline)
+      // What was decided is known in this datacenter: the others learn of it as they do of any end.
+      if (opened.final && answer !== 'ended') await this.#spread(opened, at, deadline)
       return answer
     })
   }
