@@ -207,8 +207,9 @@ export class CassandraEngine implements Engine {
     const at = Buffer.from(address)
     return this.#calls.accept(async () => {
       const answer = await this.#atomic.take(opened, at, deadline)
-      // What was decided is known in this datacenter: the others learn of it as they do of any end.
-      if (opened.final && answer !== 'ended') await this.#spread(opened, at, deadline)
+      // What was decided is known in this datacenter: the others learn of it as they do of any end, and a marker that was
+      // there already lives longer.
+      if (opened.final) await this.#spread(opened, at, deadline)
       return answer
     })
   }

@@ -58,7 +58,7 @@ export class Ends {
     const now = this.#now()
     return this.carryOut(
       {
-        ...{ space: space.id, address, stamp: this.#stamps.after(there?.stamp) },
+        ...{ space: space.id, address, stamp: this.#stamps.after(latest(there?.stamp, there?.marked)) },
         ended: space.final ? BigInt(this.markerOf(space, now, there)) : 0n,
       },
       everywhere,
@@ -114,15 +114,26 @@ export class Ends {
     await this.#session.run(statement, [ttl, stamp, ended, space, address], run)
   }
 
-  async #look(space: string, address: Buffer, deadline: number): Promise<(Row & { stamp: bigint | null }) | undefined> {
-    const statement = `SELECT sealed, ended, WRITETIME(sealed) AS stamp FROM ${this.#table} WHERE space = ? AND address = ?`
+  async #look(space: string, address: Buffer, deadline: number): Promise<There | undefined> {
+    const columns = 'sealed, ended, WRITETIME(sealed) AS stamp, WRITETIME(ended) AS marked'
+    const statement = `SELECT ${columns} FROM ${this.#table} WHERE space = ? AND address = ?`
     try {
       const [row] = await this.#session.run(statement, [space, address], { level: localQuorum, deadline, reads: true })
-      return row as unknown as (Row & { stamp: bigint | null }) | undefined
+      return row as unknown as There | undefined
     } catch (error) {
       throw readFault(error)
     }
   }
+}
+
+/** With the timestamps of its record and of its marker. */
+interface There extends Row {
+  readonly stamp: bigint | null
+  readonly marked: bigint | null
+}
+
+function latest(a: bigint | null | undefined, b: bigint | null | undefined): bigint | null | undefined {
+  return a && b ? (a > b ? a : b) : a || b
 }
 
 /** The error, if it failed. */

@@ -47,6 +47,20 @@ export function testFinality(make: Make): void {
   )
 
   test(
+    'taking what is ended already makes its marker live longer, as ending it does',
+    onEngine(make, async (engine, clock) => {
+      const at = address()
+      assert.equal(await engine.take(FINAL.id, at, soon()), 'absent')
+      clock.forward(MARKER_LIFE - 1)
+      assert.equal(await engine.take(FINAL.id, at, soon()), 'ended')
+      clock.forward(MARKER_LIFE - 1)
+      assert.equal(await engine.get(FINAL.id, at, soon()), 'ended')
+      clock.forward(1)
+      assert.equal(await engine.get(FINAL.id, at, soon()), 'absent')
+    }),
+  )
+
+  test(
     'a marker lives for the longest TTL plus a day, to the millisecond, counted from the latest end',
     onEngine(make, async (engine, clock) => {
       const at = address()
