@@ -9,6 +9,7 @@ import { StartRefused } from '../../config/problems.ts'
 import type { Config } from '../../config/schema.ts'
 import { readListenerTls } from '../../http/tls.ts'
 import type { Keyset } from '../../records/index.ts'
+import { readCassandraFiles } from '../../service/cassandra.ts'
 import { loadKeyset } from '../../service/material.ts'
 
 export interface Examined {
@@ -41,6 +42,7 @@ export async function examine(config: Config): Promise<Examined> {
   }
   const keyset = await attempt(() => loadKeyset(config))
   if (engine.embedded !== undefined) await attempt(() => demandWritable('engine.embedded.file', engine.embedded!.file))
+  if (engine.cassandra !== undefined) await attempt(() => readCassandraFiles(engine.cassandra!))
   if (audit.file !== undefined) await attempt(() => demandWritable('audit.file', audit.file!))
   return { refused, authorities, keyset }
 }

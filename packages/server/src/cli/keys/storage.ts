@@ -29,9 +29,12 @@ export type Told = Seen | { readonly problem: string; readonly longestTtl: numbe
 
 export async function askStorage({ engine, stores }: Config, keyset: Keyset): Promise<Told> {
   const longestTtl = Math.max(...stores.map(({ maxTtl }) => maxTtl))
+  if (engine.embedded === undefined) {
+    return { problem: 'this command does not look into Cassandra yet: see docs/guides/cassandra.md', longestTtl }
+  }
   let view: EmbeddedView | undefined
   try {
-    view = new EmbeddedView(engine.embedded!.file)
+    view = new EmbeddedView(engine.embedded.file)
     return { ...(await look(view, keyset)), longestTtl: Math.max(longestTtl, view.longestTtl) }
   } catch (error) {
     const told = error instanceof Unreadable || error instanceof EngineUnavailable
@@ -71,7 +74,7 @@ async function seenNow(config: Config, keyset: Keyset): Promise<Seen> {
   }
   if (told.checkKey === undefined) {
     throw new Refused(
-      `no server has set up ${config.engine.embedded!.file}, so nobody can tell which instances live`,
+      `no server has set up ${config.engine.embedded?.file}, so nobody can tell which instances live`,
       'Run the command beside the storage that they use. If there is none yet, start a server first.',
     )
   }
