@@ -86,6 +86,13 @@ const CASES: [title: string, change: Partial<ClusterFacts>, accept: string | und
       /schema/,
     ],
     [
+      'the default user as a role that it was granted',
+      { roles: [...(SOUND.roles as []), { role: 'cassandra', isSuper: false }] },
+      'superuser',
+      /as cassandra, which stops/,
+      /schema/,
+    ],
+    [
       'the default user, though no superuser any more',
       { username: 'cassandra', roles: [{ role: 'cassandra', isSuper: false }] },
       'superuser',
