@@ -113,7 +113,7 @@ export class AtomicCells {
 
   async #take(space: OpenSpace, address: Buffer, deadline: number): Promise<Cell | 'ended' | 'absent'> {
     for (;;) {
-      const { row, seen } = await this.#look(space, address, deadline)
+      const { row, seen } = await this.#look(space, address, deadline, levelOfTake(space))
       const now = this.#options.now()
       const answer = judge(row, now)
       if (answer === 'ended') return answer
@@ -135,9 +135,14 @@ export class AtomicCells {
     return this.#decide(MARKS, [BigInt(until)], clause, given, space, address, run, life)
   }
 
-  async #look(space: OpenSpace, address: Buffer, deadline: number): Promise<{ row: Row | undefined; seen: Seen }> {
+  async #look(
+    space: OpenSpace,
+    address: Buffer,
+    deadline: number,
+    level = localQuorum,
+  ): Promise<{ row: Row | undefined; seen: Seen }> {
     const statement = `SELECT sealed, ended, version FROM ${this.#table} ${WHERE}`
-    const run = { level: localQuorum, deadline, reads: true }
+    const run = { level, deadline, reads: true }
     try {
       const [row] = await this.#session.run(statement, [space.id, address], run)
       return { row: row as unknown as Row | undefined, seen: (row as unknown as Seen | undefined) ?? NOTHING }
@@ -187,6 +192,12 @@ export class AtomicCells {
       throw error instanceof EngineUnavailable ? error : stepsFault(error)
     }
   }
+}
+
+/** In a reusable space nothing is written for what is absent, so the look itself must be of the consensus. */
+function levelOfTake({ final, atomic }: OpenSpace) {
+  if (final) return localQuorum
+  return atomic === 'global' ? serial : localSerial
 }
 
 function holds(condition: Condition | undefined, version: Buffer | null, now: number): boolean {
