@@ -5,7 +5,6 @@
  * It measures, it does not assert: a missed bar is printed and the exit code stays 0, unless `--check` was given. A
  * fault (a refused request, a server that does not start) ends it with 1, a missing tool with 2.
  */
-import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
@@ -20,6 +19,7 @@ import { progress } from './progress.ts'
 import { redisRound, startRedis } from './redis.ts'
 import { type Runs, report, type Size } from './report.ts'
 import { type Bar, bar, median, ratio } from './statistics.ts'
+import { needTools } from './tools.ts'
 import { SATURATION_KEYS } from './workload.ts'
 import { type Round, wrkRound } from './wrk.ts'
 
@@ -38,14 +38,7 @@ const { values: flags } = parseArgs({
 })
 const plan = flags.quick ? QUICK : FULL
 
-for (const [tool, flag, from] of [
-  ['taskset', '--version', 'util-linux'],
-  ['wrk', '-v', 'wrk'],
-] as const) {
-  if (spawnSync(tool, [flag]).error === undefined) continue
-  console.error(`${tool} is not installed; on Debian: apt-get install ${from}`)
-  process.exit(2)
-}
+needTools('taskset', 'wrk')
 if (availableParallelism() < 2) {
   console.error('the bench needs two cores: one for the server, one for the load')
   process.exit(2)

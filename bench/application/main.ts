@@ -5,7 +5,6 @@
  * The application is pinned to core 0. The stores' servers and the load share core 1, so requests per second say little
  * and latencies nothing; CPU per request of the application's own process is what is measured.
  */
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -18,6 +17,7 @@ import { busySeconds, cpuSeconds, endedChildrenCpuSeconds, machine } from '../pr
 import { progress } from '../progress.ts'
 import { startRedis } from '../redis.ts'
 import { bar, ratio } from '../statistics.ts'
+import { needTools } from '../tools.ts'
 import { CONNECTIONS } from '../workload.ts'
 import { CLIENTS, type ClientName, type ClientOptions, type ClientRound } from './client.ts'
 import { type Rounds, report } from './report.ts'
@@ -33,15 +33,7 @@ const { values: flags } = parseArgs({
 })
 const plan = flags.quick ? QUICK : FULL
 
-for (const [tool, flag, from] of [
-  ['taskset', '--version', 'util-linux'],
-  ['wrk', '-v', 'wrk'],
-  ['redis-server', '--version', 'redis-server'],
-] as const) {
-  if (spawnSync(tool, [flag]).error === undefined) continue
-  console.error(`${tool} is not installed; on Debian: apt-get install ${from}`)
-  process.exit(2)
-}
+needTools('taskset', 'wrk', 'redis-server')
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 await using started = new AsyncDisposableStack()

@@ -58,7 +58,8 @@ describe('two datacenters', () => {
     keyspace = await makeKeyspace(cluster)
     near = await engineIn('dc1')
     await near.confirm(SPACES.map(({ id }) => id))
-    far = await engineIn('dc2')
+    far = new CassandraEngine(keyspace.optionsIn('dc2'))
+    assert.deepEqual((await far.open(SPACES)).fresh, [], 'what is confirmed here is confirmed there')
   })
   after(async () => {
     await Promise.all([near?.close(), far?.close()])

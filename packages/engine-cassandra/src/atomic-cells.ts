@@ -1,6 +1,7 @@
 /**
  * Writes in atomic spaces: conditional ones and takes are exact, because a record is only ever written by a conditional
- * statement (a lightweight transaction), whose consensus is that of the datacenter (LOCAL_SERIAL) or of all (SERIAL). Each is conditional on all that the decision rests on.
+ * statement (a lightweight transaction), whose consensus is that of the datacenter (LOCAL_SERIAL) or of all (SERIAL). Each
+ * is conditional on all that the decision rests on.
  *
  * Nothing is tried again once its outcome is in doubt. One that was decided against is judged by what the statement found,
  * and asked again where that was only something that had expired. Within this process those on one address take turns:
@@ -29,7 +30,6 @@ interface Seen {
 
 const NOTHING: Seen = { ended: null, version: null }
 const WHERE = 'WHERE space = ? AND address = ?'
-/** Longer than any sweep, where nothing else says how long. */
 const MARKS = 'SET ended = ?, sealed = null, version = null'
 
 export interface AtomicOptions {

@@ -53,6 +53,7 @@ export class Spaces {
     })
     for (const { id, shape, final, atomic, highestTtl } of spaces) {
       const applied = await this.#change(
+        id,
         `UPDATE ${this.#table} SET confirmed = true WHERE id = ? IF shape = ? AND final = ? AND atomic = ? AND highest_ttl = ?`,
         [id, shape, final, atomic, BigInt(highestTtl)],
         deadline,
@@ -86,11 +87,13 @@ export class Spaces {
       const applied =
         before === undefined
           ? await this.#change(
+              id,
               `INSERT INTO ${this.#table} (id, shape, final, atomic, highest_ttl, confirmed) VALUES (?, ?, ?, ?, ?, false) IF NOT EXISTS`,
               [id, ...values],
               deadline,
             )
           : await this.#change(
+              id,
               `UPDATE ${this.#table} SET shape = ?, final = ?, atomic = ?, highest_ttl = ? WHERE id = ? IF confirmed = ? AND highest_ttl = ?`,
               [...values, id, before.confirmed, BigInt(before.highestTtl)],
               deadline,
@@ -103,8 +106,8 @@ export class Spaces {
     )
   }
 
-  async #read(id: string, deadline: number): Promise<Declared | undefined> {
-    const run: Run = { level: localQuorum, deadline, reads: true }
+  async #read(id: string, deadline: number, level = localQuorum): Promise<Declared | undefined> {
+    const run: Run = { level, deadline, reads: true }
     const [row] = await this.#session.run(
       `SELECT shape, final, atomic, highest_ttl, confirmed FROM ${this.#table} WHERE id = ?`,
       [id],
@@ -113,9 +116,17 @@ export class Spaces {
     return row === undefined ? undefined : declared(row)
   }
 
-  async #change(statement: string, values: readonly (string | boolean | bigint)[], deadline: number): Promise<boolean> {
-    const [row] = await this.#session.run(statement, values, { level: eachQuorum, serial, deadline })
-    return row?.['[applied]'] === true
+  /** A quorum of every datacenter holds a change when it is answered: the read repairs those that lack it. */
+  async #change(
+    id: string,
+    statement: string,
+    values: readonly (string | boolean | bigint)[],
+    deadline: number,
+  ): Promise<boolean> {
+    const [row] = await this.#session.run(statement, values, { level: localQuorum, serial, deadline })
+    if (row?.['[applied]'] !== true) return false
+    await this.#read(id, deadline, eachQuorum)
+    return true
   }
 }
 

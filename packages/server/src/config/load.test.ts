@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { RISKS } from '@holdfast/engine-cassandra'
+import { CASSANDRA_RISKS } from './engine-schema.ts'
 import { parseConfig } from './load.ts'
 import { ConfigError } from './problems.ts'
-import { CASSANDRA_RISKS } from './schema.ts'
 
 const SMALL = `
 listen: { certificate: tls/server.pem, key: /etc/tls/key.pem }
